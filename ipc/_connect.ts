@@ -1,0 +1,159 @@
+import { type LentMethod } from "../coroutine/_lending.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { authenticateServer, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";
+import { FrameStream } from "./_frame_stream.ts";
+import {
+  DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  MAX_HELLO_BYTES,
+} from "./_limits.ts";
+import { readHello, writeHello } from "./_messages.ts";
+import { type RemoteObject, rootObject, Session } from "./_session.ts";
+import { type Address, formatAddress } from "./address.ts";
+import { ConnectionLostError, ProtocolError } from "./errors.ts";
+
+/** Options for {@linkcode connectSession}. */
+export interface ConnectOptions extends WaitOptions {
+  key: Uint8Array<ArrayBuffer>;
+  /** What the other side may call here. */
+  methods?: Readonly<Record<string, LentMethod>> | undefined;
+  /** What a child process shows to its parent. */
+  ticket?: string | undefined;
+  maxMessageBytes?: number | undefined;
+  allowLegacy?: boolean | undefined;
+}
+
+/** A connection, and the object that the other side offers first. */
+export interface Connected {
+  readonly session: Session;
+  readonly root: RemoteObject;
+}
+
+/** Connects to a hub, proves the key, has the other side prove it, and starts a session. */
+export async function connectSession(
+  address: Address,
+  options: ConnectOptions,
+): Promise<Connected> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const timeoutMs = Math.min(checkTimeout(options.timeoutMs), DEFAULT_HANDSHAKE_TIMEOUT_MS);
+  const peer = formatAddress(address);
+  let conn: Deno.TcpConn | undefined;
+  let ended: { reason: unknown } | undefined;
+  const stop = Promise.withResolvers<never>();
+  stop.promise.catch(() => {});
+  const end = (reason: unknown) => {
+    ended ??= { reason };
+    closeQuietly(conn);
+    stop.reject(reason);
+  };
+  const onAbort = () => end(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(
+    () => end(new TimeoutError(`Cannot connect to ${peer}: no answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    const connecting = connectTcp(address, peer).then((opened) => {
+      conn = opened;
+      if (ended !== undefined) closeQuietly(opened);
+    });
+    await Promise.race([connecting, stop.promise]);
+    return await shakeHands(conn!, peer, options);
+  } catch (error) {
+    closeQuietly(conn);
+    throw ended === undefined ? error : ended.reason;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+async function shakeHands(
+  conn: Deno.TcpConn,
+  peer: string,
+  options: ConnectOptions,
+): Promise<Connected> {
+  // Small messages must not wait for the acknowledgement of the one before.
+  conn.setNoDelay(true);
+  const stream = new FrameStream(conn, { peer, maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
+  const native = await authenticateServer(stream, options.key, {
+    allowLegacy: options.allowLegacy,
+  });
+  if (!native) {
+    throw new ProtocolError(
+      `Cannot connect to ${peer}: it has the key, but does not speak the native protocol of this package`,
+    );
+  }
+  const methods = options.methods ?? {};
+  stream.maxFrameBytes = MAX_HELLO_BYTES;
+  stream.send(writeHello({ methods: Object.keys(methods), ticket: options.ticket }));
+  const frame = await stream.receive();
+  if (frame === undefined) {
+    throw new ConnectionLostError(`Lost the connection to ${peer} before it said hello`);
+  }
+  const hello = readHello(frame);
+  if (hello === undefined) {
+    throw new ProtocolError(`Cannot connect to ${peer}: its first message is not readable`);
+  }
+  stream.maxFrameBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+  const session = new Session(stream, { methods, background: true });
+  session.start();
+  return { session, root: rootObject(hello) };
+}
+
+async function connectTcp(address: Address, peer: string): Promise<Deno.TcpConn> {
+  // Not every system takes the address that means "every interface" for this machine.
+  const hostname = address.hostname === "0.0.0.0"
+    ? "127.0.0.1"
+    : address.hostname === "::"
+    ? "::1"
+    : address.hostname;
+  try {
+    return await Deno.connect({ hostname, port: address.port });
+  } catch (error) {
+    throw explain(error, `Cannot connect to ${peer}`, "nobody is listening there", peer);
+  }
+}
+
+/**
+ * Says in a network error what was tried, and which flag is missing, and keeps its class.
+ *
+ * @param error What the runtime threw.
+ * @param action What was tried.
+ * @param usual What refused connections and taken addresses usually mean.
+ * @param permission What `--allow-net` would have to name.
+ */
+export function explain(
+  error: unknown,
+  action: string,
+  usual: string,
+  permission: string,
+): unknown {
+  const options = { cause: error };
+  if (error instanceof Deno.errors.NotCapable) {
+    return new Deno.errors.NotCapable(
+      `${action}: run again with --allow-net=${permission}`,
+      options,
+    );
+  }
+  if (error instanceof Deno.errors.ConnectionRefused) {
+    return new Deno.errors.ConnectionRefused(`${action}: ${usual}`, options);
+  }
+  if (error instanceof Deno.errors.AddrInUse) {
+    return new Deno.errors.AddrInUse(`${action}: ${usual}`, options);
+  }
+  if (error instanceof Error) {
+    return Object.assign(new Error(`${action}: ${error.message}`, options), { name: error.name });
+  }
+  return error;
+}
+
+function closeQuietly(conn: Deno.TcpConn | undefined): void {
+  try {
+    conn?.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,268 @@
+import type v8 from "node:v8";
+import { fromWire, isPortable, TO_WIRE, type WireForm } from "./_portable.ts";
+
+/**
+ * How a value becomes bytes. Raw bytes stay as they are; plain data is JSON, when a fast check proves
+ * that JSON gives back the same value; the rest is what V8 writes for a structured clone. Objects that
+ * cross as a reference are taken out first and put in again on the other side.
+ */
+
+/** Which of the encodings a payload has: a number of four bits on the wire. */
+export const Encoding = {
+  /** No payload: `undefined`. */
+  NOTHING: 0,
+  /** UTF-8 JSON text. */
+  JSON: 1,
+  /** V8's serializer. */
+  V8: 2,
+  /** The bytes of a `Uint8Array`. */
+  BYTES: 3,
+  /** References beside a value: `[length of JSON as uint32][JSON of the references][encoding][value]`. */
+  REFERENCES: 4,
+} as const;
+
+/** An encoded value. */
+export interface Encoded {
+  readonly encoding: number;
+  readonly payload: Uint8Array | string;
+}
+
+/** Deeper data is left to V8, which notices a circle. */
+const DEEPEST_PLAIN = 64;
+
+/** More nodes are left to V8, which writes an object that is met twice only once. */
+const MOST_PLAIN_NODES = 1_000_000;
+
+const NOTHING: Encoded = { encoding: Encoding.NOTHING, payload: "" };
+const decoder = new TextDecoder();
+
+/**
+ * Encodes a value.
+ *
+ * @throws {TypeError} When it holds something that cannot be carried; the text names the path to it.
+ */
+export function encode(value: unknown): Encoded {
+  if (value === undefined) return NOTHING;
+  if (value instanceof Uint8Array && value.constructor === Uint8Array) {
+    return { encoding: Encoding.BYTES, payload: value };
+  }
+  nodesLeft = MOST_PLAIN_NODES;
+  if (isPlain(value, 0)) return { encoding: Encoding.JSON, payload: JSON.stringify(value) };
+  const references: Reference[] = [];
+  const rest = takeReferences(value, [], references, new Set());
+  return references.length === 0 ? clone(value) : withReferences(rest, references);
+}
+
+/**
+ * Decodes a value.
+ *
+ * @throws {TypeError | SyntaxError | Error} When the payload is not what its encoding says.
+ */
+export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unknown {
+  switch (encoding) {
+    case Encoding.NOTHING:
+      return undefined;
+    case Encoding.JSON:
+      return JSON.parse(decoder.decode(payload));
+    case Encoding.V8:
+      return serializer().deserialize(payload);
+    case Encoding.BYTES:
+      return payload.slice();
+    case Encoding.REFERENCES:
+      return decodeReferences(payload);
+    default:
+      throw new TypeError(`Cannot decode a value: encoding ${encoding} is not known`);
+  }
+}
+
+let nodesLeft = 0;
+
+/** Whether JSON gives back the same value. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return true;
+    case "number":
+      // JSON has no NaN and no infinity, and makes 0 of -0.
+      return Number.isFinite(value) && (value !== 0 || 1 / value > 0);
+    case "object":
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth > DEEPEST_PLAIN || --nodesLeft < 0) return false;
+  if (Array.isArray(value)) {
+    // A hole reads as undefined, which is not plain.
+    for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false;
+    // Properties beside the elements, as a match of a regular expression has them.
+    return Object.keys(value).length === value.length && value.constructor === Array;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value) {
+    if (!isPlain((value as Record<string, unknown>)[key], depth + 1)) return false;
+  }
+  return true;
+}
+
+function clone(value: unknown): Encoded {
+  checkCarriable(value, [], new Set());
+  return { encoding: Encoding.V8, payload: serializer().serialize(value) };
+}
+
+let loadedSerializer: typeof v8 | undefined;
+
+/** Loads `node:v8` when it is first needed: as an import it would cost every child process 6 ms. */
+function serializer(): typeof v8 {
+  return loadedSerializer ??= (globalThis as unknown as {
+    process: { getBuiltinModule(name: "node:v8"): typeof v8 };
+  }).process.getBuiltinModule("node:v8");
+}
+
+// Objects that cross as a reference
+
+type Path = (string | number)[];
+
+interface Reference {
+  readonly path: Path;
+  readonly wire: WireForm;
+}
+
+/** Copies arrays and plain objects that lead to a reference, with `null` in its place. */
+function takeReferences(
+  value: unknown,
+  path: Path,
+  found: Reference[],
+  above: Set<object>,
+): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (isPortable(value)) {
+    found.push({ path: [...path], wire: value[TO_WIRE]() });
+    return null;
+  }
+  const isArray = Array.isArray(value);
+  if (!isArray && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  // A circle: V8 carries it, without references inside.
+  if (above.has(value)) return value;
+  above.add(value);
+  const before = found.length;
+  const copy: Record<string | number, unknown> = isArray
+    ? [...value] as unknown as Record<number, unknown>
+    : { ...value };
+  for (const key of Object.keys(value)) {
+    const at = isArray ? Number(key) : key;
+    path.push(at);
+    copy[at] = takeReferences((value as Record<string, unknown>)[key], path, found, above);
+    path.pop();
+  }
+  above.delete(value);
+  return found.length > before ? copy : value;
+}
+
+function withReferences(value: unknown, references: Reference[]): Encoded {
+  const head = new TextEncoder().encode(JSON.stringify(references));
+  const { encoding, payload } = encode(value);
+  const body = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
+  const bytes = new Uint8Array(4 + head.length + 1 + body.length);
+  new DataView(bytes.buffer).setUint32(0, head.length);
+  bytes.set(head, 4);
+  bytes[4 + head.length] = encoding;
+  bytes.set(body, 5 + head.length);
+  return { encoding: Encoding.REFERENCES, payload: bytes };
+}
+
+function decodeReferences(payload: Uint8Array<ArrayBuffer>): unknown {
+  const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0);
+  const references: Reference[] = JSON.parse(decoder.decode(payload.subarray(4, 4 + length)));
+  const encoding = payload[4 + length];
+  if (encoding === undefined || encoding === Encoding.REFERENCES) {
+    throw new TypeError("Cannot decode a value: its references are not well formed");
+  }
+  // A holder, so that the value itself may be a reference as well.
+  const holder = { value: decode(encoding, payload.subarray(5 + length)) };
+  for (const { path, wire } of references) {
+    let at: Record<string | number, unknown> = holder;
+    let key: string | number = "value";
+    for (const step of path) {
+      at = at[key] as Record<string | number, unknown>;
+      if (typeof at !== "object" || at === null || !Object.hasOwn(at, step)) {
+        throw new TypeError("Cannot decode a value: a reference has no place in it");
+      }
+      key = step;
+    }
+    at[key] = fromWire(wire);
+  }
+  return holder.value;
+}
+
+// What cannot be carried
+
+/** Classes of the platform that a structured clone keeps. */
+const CLONED: ReadonlySet<unknown> = new Set([
+  Object,
+  Array,
+  Map,
+  Set,
+  Date,
+  RegExp,
+  ArrayBuffer,
+  DataView,
+  Boolean,
+  Number,
+  String,
+  BigInt,
+  ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError],
+]);
+
+/**
+ * Looks for what V8 would refuse, or would silently make an empty object of, and names the way to it.
+ *
+ * An object of a class of the user's is carried as a plain object, as `structuredClone` does; one of a
+ * class of the platform that a structured clone does not know (`URL`, `Promise`, a socket…) is refused.
+ */
+function checkCarriable(value: unknown, path: Path, seen: Set<object>): void {
+  if (typeof value === "function" || typeof value === "symbol") {
+    throw uncarriable(typeof value === "function" ? describeFunction(value) : "a symbol", path);
+  }
+  if (typeof value !== "object" || value === null || seen.has(value)) return;
+  seen.add(value);
+  if (isPortable(value)) {
+    throw uncarriable("a reference inside a circle, a map, a set or an object of a class", path);
+  }
+  const { constructor } = value;
+  if (ArrayBuffer.isView(value)) {
+    if (value.buffer instanceof ArrayBuffer) return;
+    throw uncarriable("shared memory", path);
+  }
+  if (
+    typeof constructor === "function" && !CLONED.has(constructor) &&
+    (globalThis as Record<string, unknown>)[constructor.name] === constructor
+  ) {
+    throw uncarriable(`an object of class ${constructor.name}`, path);
+  }
+  if (value instanceof Map) {
+    for (const [key, entry] of value) {
+      checkCarriable(key, [...path, "(key)"], seen);
+      checkCarriable(entry, [...path, String(key)], seen);
+    }
+  } else if (value instanceof Set) {
+    for (const entry of value) checkCarriable(entry, [...path, "(entry)"], seen);
+  }
+  for (const key of Object.keys(value)) {
+    checkCarriable((value as Record<string, unknown>)[key], [...path, key], seen);
+  }
+}
+
+function describeFunction(value: { readonly name: string }): string {
+  return value.name === "" ? "a function" : `function ${value.name}`;
+}
+
+function uncarriable(what: string, path: Path): TypeError {
+  const place = path.map((step) => {
+    if (/^\d+$/.test(String(step))) return `[${step}]`;
+    return /^[\p{L}_$][\p{L}\d_$]*$/u.test(String(step)) ? `.${step}` : `[${JSON.stringify(step)}]`;
+  }).join("");
+  return new TypeError(`Cannot carry ${what} to another process: found at value${place}`);
+}

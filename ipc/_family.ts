@@ -1,0 +1,201 @@
+import type { LentMethod } from "../coroutine/_lending.ts";
+import { connectSession } from "./_connect.ts";
+import { Hub } from "./_hub.ts";
+import { Loan } from "./_loan.ts";
+import type { Hello } from "./_messages.ts";
+import { type RemoteObject, rootObject, type Session } from "./_session.ts";
+import { ConnectionLostError } from "./errors.ts";
+
+/**
+ * The family: a process, its children, and theirs. They have one key, which each child gets over its
+ * standard input. Every process of the family that lends something, or has children, has one hub on
+ * loopback; it is started when it is first needed and closed when nothing needs it any more.
+ */
+
+const LOOPBACK = "127.0.0.1";
+const KEY_BYTES = 32;
+
+/** What crosses in place of an object that a process of the family lends. */
+export interface LentReference {
+  readonly port: number;
+  readonly id: string;
+}
+
+/** A child's side of the connection to its parent, and its methods. */
+export interface ChildSession {
+  readonly session: Session;
+  readonly root: RemoteObject;
+}
+
+let key: Uint8Array<ArrayBuffer> | undefined;
+let hub: FamilyHub | undefined;
+const connections = new Map<number, Promise<Connection>>();
+
+interface Connection {
+  readonly session: Session;
+  readonly root: RemoteObject;
+  /** Objects that are borrowed over it. */
+  borrowed: number;
+  /** Whether it stays when nothing is borrowed: the channel to the parent. */
+  readonly lasting: boolean;
+}
+
+/** The key that all processes of the family have. */
+export function familyKey(): Uint8Array<ArrayBuffer> {
+  return key ??= crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+}
+
+/**
+ * Makes this process a member of its parent's family, and connects to it.
+ *
+ * @param parent The parent's key and port, and what this child shows to be recognised.
+ * @param methods What the parent may call here.
+ */
+export async function joinFamily(
+  parent: { key: Uint8Array<ArrayBuffer>; port: number; ticket: string },
+  methods: Readonly<Record<string, LentMethod>>,
+): Promise<Session> {
+  key = parent.key;
+  const { port, ticket } = parent;
+  const connected = await connectSession({ hostname: LOOPBACK, port }, { key, ticket, methods });
+  connections.set(port, Promise.resolve({ ...connected, borrowed: 0, lasting: true }));
+  return connected.session;
+}
+
+class FamilyHub {
+  /** How many children and lent objects need the hub. */
+  users = 0;
+  readonly objects = new Map<string, object>();
+  readonly children = new Map<string, (child: ChildSession) => void>();
+  readonly port: number;
+  readonly #hub: Hub;
+
+  constructor() {
+    this.#hub = new Hub({
+      key: familyKey(),
+      methods: { borrow: (_call, id: string) => this.#borrow(id) },
+      onSession: (session, hello) => this.#onSession(session, hello),
+      background: true,
+    });
+    this.port = this.#hub.listen({ hostname: LOOPBACK, port: 0 }).port;
+  }
+
+  async close(): Promise<void> {
+    await this.#hub.close("its process needs it no more");
+  }
+
+  #borrow(id: string): Loan {
+    const object = this.objects.get(id);
+    if (object === undefined) {
+      throw new ReferenceError("Cannot borrow the object: its owner has closed it");
+    }
+    return new Loan(object);
+  }
+
+  #onSession(session: Session, hello: Hello): void {
+    if (hello.ticket === undefined) return;
+    const arrived = this.children.get(hello.ticket);
+    this.children.delete(hello.ticket);
+    arrived?.({ session, root: rootObject(hello) });
+  }
+}
+
+/** Says that the hub is needed. Each call is followed by one of {@linkcode releaseHub}. */
+export function acquireHub(): FamilyHub {
+  hub ??= new FamilyHub();
+  hub.users++;
+  return hub;
+}
+
+/** Says that the hub is not needed any more; the last one closes it. */
+export async function releaseHub(used: FamilyHub): Promise<void> {
+  if (--used.users > 0) return;
+  if (hub === used) hub = undefined;
+  await used.close();
+}
+
+/** An object that this process lends to its family. */
+export class Lending {
+  readonly #hub: FamilyHub = acquireHub();
+  readonly reference: LentReference;
+
+  constructor(object: object) {
+    const id = crypto.randomUUID();
+    this.#hub.objects.set(id, object);
+    this.reference = { port: this.#hub.port, id };
+  }
+
+  /** Ends the lending: who asks for the object from now on learns that it is gone. */
+  async end(): Promise<void> {
+    this.#hub.objects.delete(this.reference.id);
+    await releaseHub(this.#hub);
+  }
+}
+
+/** An object of another process of the family. */
+export class Borrowing {
+  readonly reference: LentReference;
+  #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
+  #isClosed = false;
+
+  constructor(reference: LentReference) {
+    this.reference = reference;
+  }
+
+  /** Calls a method of the object; the first call borrows it. */
+  async call(method: string, args: readonly unknown[]): Promise<unknown> {
+    this.#opening ??= this.#open();
+    const { connection, object } = await this.#opening;
+    return await connection.session.call(object, method, args);
+  }
+
+  /** Gives the object back. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const opened = await this.#opening?.catch(() => undefined);
+    if (opened === undefined) return;
+    opened.connection.session.release(opened.object);
+    await leave(opened.connection);
+  }
+
+  async #open(): Promise<{ connection: Connection; object: RemoteObject }> {
+    const { port, id } = this.reference;
+    const connection = await connectionTo(port);
+    connection.borrowed++;
+    try {
+      const object = await connection.session.call(connection.root, "borrow", [id]);
+      return { connection, object: object as RemoteObject };
+    } catch (error) {
+      await leave(connection);
+      throw error;
+    }
+  }
+}
+
+async function connectionTo(port: number): Promise<Connection> {
+  const known = await connections.get(port);
+  if (known !== undefined && !known.session.isClosed) return known;
+  if (known?.lasting === true) {
+    throw new ConnectionLostError("Lost the connection to the parent process");
+  }
+  const opening = connectSession({ hostname: LOOPBACK, port }, { key: familyKey() })
+    .then((connected) => ({ ...connected, borrowed: 0, lasting: false }));
+  connections.set(port, opening);
+  try {
+    return await opening;
+  } catch (error) {
+    connections.delete(port);
+    throw error;
+  }
+}
+
+async function leave(connection: Connection): Promise<void> {
+  if (--connection.borrowed > 0 || connection.lasting) return;
+  for (const [port, known] of connections) {
+    if (await known.catch(() => undefined) === connection) connections.delete(port);
+  }
+  await connection.session.close();
+}
+
+export type { FamilyHub };

@@ -1,0 +1,185 @@
+import type { LentMethod } from "../coroutine/_lending.ts";
+import { authenticateClient, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";
+import { explain } from "./_connect.ts";
+import { FrameStream } from "./_frame_stream.ts";
+import {
+  DEFAULT_HANDSHAKE_TIMEOUT_MS,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  MAX_HANDSHAKES,
+  MAX_HELLO_BYTES,
+} from "./_limits.ts";
+import { type Hello, readHello, writeHello } from "./_messages.ts";
+import { isPickle, refusePython } from "./_python_door.ts";
+import { Session } from "./_session.ts";
+import { type Address, formatAddress } from "./address.ts";
+import { ProtocolError } from "./errors.ts";
+
+/** Options for {@linkcode Hub}. */
+export interface HubOptions {
+  key: Uint8Array<ArrayBuffer>;
+  /** What each borrower may call first. */
+  methods: Readonly<Record<string, LentMethod>>;
+  /** Told of each connection that has proved the key. */
+  onSession?: ((session: Session, hello: Hello) => void) | undefined;
+  /** Told of each connection that failed: a wrong key, another protocol, a stall. */
+  onRefused?: ((error: unknown) => void) | undefined;
+  /** Whether the process may end although the hub listens. */
+  background?: boolean | undefined;
+  maxMessageBytes?: number | undefined;
+  handshakeTimeoutMs?: number | undefined;
+  maxConnections?: number | undefined;
+  allowLegacy?: boolean | undefined;
+}
+
+/**
+ * Lends objects over TCP to whoever has the key.
+ *
+ * What arrives before the key is proved is bounded in size, time and number; what arrives afterwards in
+ * size. A connection that fails never harms the others.
+ */
+export class Hub {
+  readonly #options: HubOptions;
+  readonly #sessions = new Set<Session>();
+  /** Connections that have not proved the key yet, oldest first. */
+  readonly #newcomers = new Set<Deno.TcpConn>();
+  readonly #pending = new Set<Promise<void>>();
+  #listener: Deno.TcpListener | undefined;
+  #address: Address | undefined;
+  #accepting: Promise<void> | undefined;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** Where the hub listens. */
+  get address(): Address | undefined {
+    return this.#address;
+  }
+
+  /** How many connections have proved the key. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @returns The address, with the port that the system chose when port 0 was asked for.
+   */
+  listen(address: Address): Address {
+    const { hostname, port } = address;
+    const wanted = formatAddress(address);
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      throw explain(error, `Cannot listen on ${wanted}`, "the port is taken", wanted);
+    }
+    if (this.#options.background === true) this.#listener.unref();
+    this.#address = { hostname, port: this.#listener.addr.port };
+    this.#accepting = this.#accept(this.#listener);
+    return this.#address;
+  }
+
+  /**
+   * Stops to listen and closes every connection in order.
+   *
+   * @param reason What the other sides are told.
+   */
+  async close(reason: string): Promise<void> {
+    this.#listener?.close();
+    this.#listener = undefined;
+    for (const conn of this.#newcomers) close(conn);
+    await Promise.all([...this.#sessions].map((session) => session.close(reason)));
+    await this.#accepting;
+    await Promise.all(this.#pending);
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    for (;;) {
+      let conn: Deno.TcpConn;
+      try {
+        conn = await listener.accept();
+      } catch (error) {
+        if (this.#listener !== listener) return;
+        // One connection failed before it was there, or descriptors ran out: the next may succeed.
+        this.#options.onRefused?.(error);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        continue;
+      }
+      const serving = this.#serve(conn).finally(() => this.#pending.delete(serving));
+      this.#pending.add(serving);
+    }
+  }
+
+  async #serve(conn: Deno.TcpConn): Promise<void> {
+    const { maxConnections = DEFAULT_MAX_CONNECTIONS, onRefused } = this.#options;
+    if (this.#sessions.size + this.#newcomers.size >= maxConnections) {
+      close(conn);
+      onRefused?.(new RangeError(`Cannot take a connection: ${maxConnections} are open`));
+      return;
+    }
+    if (this.#newcomers.size >= MAX_HANDSHAKES) {
+      for (const oldest of this.#newcomers) {
+        close(oldest);
+        this.#newcomers.delete(oldest);
+        break;
+      }
+    }
+    this.#newcomers.add(conn);
+    if (this.#options.background === true) conn.unref();
+    const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS } = this.#options;
+    const timer = setTimeout(() => close(conn), handshakeTimeoutMs);
+    if (this.#options.background === true) Deno.unrefTimer(Number(timer));
+    try {
+      await this.#welcome(conn);
+    } catch (error) {
+      close(conn);
+      onRefused?.(error);
+    } finally {
+      clearTimeout(timer);
+      this.#newcomers.delete(conn);
+    }
+  }
+
+  async #welcome(conn: Deno.TcpConn): Promise<void> {
+    const { key, allowLegacy, methods, maxMessageBytes, background = false } = this.#options;
+    const { hostname, port } = conn.remoteAddr;
+    conn.setNoDelay(true);
+    const stream = new FrameStream(conn, {
+      peer: formatAddress({ hostname, port }),
+      maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES,
+    });
+    await authenticateClient(stream, key, { allowLegacy });
+    stream.maxFrameBytes = MAX_HELLO_BYTES;
+    const frame = await stream.receive();
+    // The other side only wanted to try the key, or was closed with the hub.
+    if (frame === undefined || this.#listener === undefined) return stream.close();
+    if (isPickle(frame)) {
+      await refusePython(stream);
+      stream.close();
+      throw new ProtocolError(
+        `Cannot serve ${stream.peer}: it speaks Python's side of the protocol`,
+      );
+    }
+    const hello = readHello(frame);
+    if (hello === undefined) {
+      throw new ProtocolError(`Cannot serve ${stream.peer}: its first message is not readable`);
+    }
+    stream.maxFrameBytes = maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    stream.send(writeHello({ methods: Object.keys(methods) }));
+    const session = new Session(stream, { methods, background });
+    this.#sessions.add(session);
+    session.closed.then(() => this.#sessions.delete(session));
+    session.start();
+    this.#options.onSession?.(session, hello);
+  }
+}
+
+function close(conn: Deno.TcpConn): void {
+  try {
+    conn.close();
+  } catch {
+    // It is closed already.
+  }
+}

@@ -1,0 +1,543 @@
+import { Delivery, type LentMethod, type Seat } from "../coroutine/_lending.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { IncomingCall, type OutgoingCall } from "./_call.ts";
+import { decode, encode, type Encoded } from "./_encoding.ts";
+import type { FrameStream } from "./_frame_stream.ts";
+import { Loan } from "./_loan.ts";
+import {
+  CALL_HEAD_BYTES,
+  ENCODING_MASK,
+  Flag,
+  type Hello,
+  isMethodList,
+  makeCallHead,
+  makeShortHead,
+  Message,
+  SHORT_HEAD_BYTES,
+} from "./_messages.ts";
+import { decodeError, encodeError } from "./_wire_error.ts";
+import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "./errors.ts";
+
+/** Above this many bytes that wait to leave, callers wait, and no more calls are read. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+
+/** The most calls of the other side that may be worked on at a time. */
+const MAX_CALLS_IN_FLIGHT = 65_536;
+
+/** How long a cancelled call waits for the other side to say whether it happened. */
+const CANCEL_GRACE_MS = 5_000;
+
+/** How long the other side may take nothing of what is sent to it before it counts as gone. */
+const STALL_LIMIT_MS = 60_000;
+
+/** An object of the other side: its number and the names of its methods, in the order of their numbers. */
+export class RemoteObject {
+  constructor(readonly id: number, readonly methods: readonly string[]) {}
+}
+
+/** Options for {@linkcode Session}. */
+export interface SessionOptions {
+  /** The methods of object 0, which the other side may call from the start. */
+  methods: Readonly<Record<string, LentMethod>>;
+  /** Whether the process may end while nothing of this side waits for an answer. */
+  background: boolean;
+}
+
+/** Options for {@linkcode Session.call}. */
+export interface CallOptions extends WaitOptions {
+  /** Whether the process may end although this call waits for its answer. */
+  background?: boolean | undefined;
+}
+
+/** What crosses in place of an object that is lent. */
+interface LoanForm {
+  id: number;
+  methods: string[];
+}
+
+interface LentObject {
+  readonly seat: Seat;
+  readonly methods: readonly LentMethod[];
+}
+
+/**
+ * One connection that speaks the native protocol. Both sides may lend objects and call those of the
+ * other; any number of calls are in flight at a time, and their answers come in any order.
+ *
+ * - Every call settles: when the connection ends, those in flight reject.
+ * - A cancelled call waits for the other side to tell whether it had happened; what was on its way is
+ *   declined, and goes back to where it came from.
+ * - When the connection ends, calls of the other side are aborted, and every seat is left.
+ */
+export class Session {
+  readonly #stream: FrameStream;
+  readonly #background: boolean;
+  readonly #outgoing = new Map<number, OutgoingCall>();
+  readonly #incoming = new Map<number, IncomingCall>();
+  readonly #deliveries = new Map<number, Delivery<unknown>>();
+  readonly #lent = new Map<number, LentObject>();
+  readonly #closed = Promise.withResolvers<void>();
+  #nextCall = 1;
+  #nextLent = 1;
+  /** Calls in flight that keep the process alive. */
+  #holding = 0;
+  #ended: { error: Error } | undefined;
+  #goodbye: string | undefined;
+
+  constructor(stream: FrameStream, options: SessionOptions) {
+    this.#stream = stream;
+    this.#background = options.background;
+    const { methods } = options;
+    this.#lent.set(0, { seat: { methods, leave() {} }, methods: Object.values(methods) });
+  }
+
+  /** Who is on the other side, for the texts of errors. */
+  get peer(): string {
+    return this.#stream.peer;
+  }
+
+  /** Whether the connection has ended. */
+  get isClosed(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Settles when the connection has ended, whoever ended it. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Starts to read, when both sides have said hello. */
+  start(): void {
+    if (this.#background && this.#holding === 0) this.#stream.unref();
+    this.#read().then(
+      () =>
+        this.#end(
+          new ConnectionLostError(
+            this.#goodbye === undefined
+              ? `Lost the connection to ${this.peer}: it closed the connection`
+              : `Lost the connection to ${this.peer}: ${this.#goodbye}`,
+          ),
+        ),
+      (error) => this.#end(error),
+    );
+  }
+
+  /**
+   * Calls a method of the other side. A last argument with a `signal` has it replaced there by one that
+   * aborts with it.
+   */
+  async call(
+    object: RemoteObject,
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const last = args.at(-1);
+    const inner = hasSignal(last) ? last.signal : undefined;
+    const signal = options.signal ?? inner;
+    const timeoutMs = checkTimeout(options.timeoutMs);
+    signal?.throwIfAborted();
+    if (this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
+      await this.#stream.drained(HIGH_WATER_BYTES);
+      signal?.throwIfAborted();
+    }
+    if (this.#ended !== undefined) throw this.#ended.error;
+    const methodNumber = methodNumberOf(object, method);
+    let sent = args;
+    let flags = 0;
+    if (inner !== undefined) {
+      const { signal: _, ...rest } = last as { signal: AbortSignal };
+      sent = [...args.slice(0, -1), rest];
+      flags |= Flag.SIGNAL;
+    }
+    const id = this.#nextId();
+    const encoded = encodeArguments(sent);
+    const head = makeCallHead(
+      Message.CALL,
+      flags | encoded.encoding,
+      id,
+      object.id,
+      methodNumber,
+    );
+    this.#stream.send(head, encoded.payload);
+    return await this.#answer(id, method, signal, timeoutMs, options.background ?? false);
+  }
+
+  /** Calls a method of the other side without waiting for an answer; an error there is not told. */
+  notify(object: RemoteObject, method: string, args: readonly unknown[]): void {
+    if (this.#ended !== undefined) throw this.#ended.error;
+    const encoded = encodeArguments(args);
+    const methodNumber = methodNumberOf(object, method);
+    const head = makeCallHead(Message.NOTIFY, encoded.encoding, 0, object.id, methodNumber);
+    this.#stream.send(head, encoded.payload);
+  }
+
+  /** Gives an object of the other side back. */
+  release(object: RemoteObject): void {
+    if (this.#ended === undefined) {
+      this.#stream.send(makeShortHead(Message.RELEASE, 0, object.id));
+    }
+  }
+
+  /**
+   * Closes the connection in order: what was sent leaves first. Calls in flight reject.
+   *
+   * @param reason What the other side is told.
+   */
+  async close(reason = "it closed the connection"): Promise<void> {
+    if (this.#ended !== undefined) return await this.closed;
+    const goodbye = encode(reason);
+    this.#stream.send(makeShortHead(Message.GOODBYE, goodbye.encoding, 0), goodbye.payload);
+    const stalled = setTimeout(() => this.#stream.close(), CANCEL_GRACE_MS);
+    try {
+      await this.#stream.flushed();
+    } catch {
+      // The other side was faster: the connection is gone, which is what was asked for.
+    }
+    clearTimeout(stalled);
+    this.#end(
+      new ConnectionClosedError(`Cannot call ${this.peer}: the connection was closed here`),
+    );
+  }
+
+  // Outgoing calls
+
+  #nextId(): number {
+    do {
+      this.#nextCall = this.#nextCall === 0xffff_ffff ? 1 : this.#nextCall + 1;
+    } while (this.#outgoing.has(this.#nextCall));
+    return this.#nextCall;
+  }
+
+  #answer(
+    id: number,
+    method: string,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+    background: boolean,
+  ): Promise<unknown> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let grace: ReturnType<typeof setTimeout> | undefined;
+    const cancel = (reason: unknown) => {
+      if (call.cancelled !== undefined) return;
+      call.cancelled = { reason };
+      this.#stream.send(makeShortHead(Message.CANCEL, 0, id));
+      // A connection that has gone silent must not keep a caller who wants to leave.
+      grace = setTimeout(() => this.#settle(id)?.reject(reason), CANCEL_GRACE_MS);
+    };
+    const onAbort = () => cancel(signal?.reason);
+    const call: OutgoingCall = {
+      resolve,
+      reject,
+      background,
+      cancelled: undefined,
+      cleanUp() {
+        clearTimeout(timer);
+        clearTimeout(grace);
+        signal?.removeEventListener("abort", onAbort);
+      },
+    };
+    this.#outgoing.set(id, call);
+    if (!background && this.#holding++ === 0 && this.#background) this.#stream.ref();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (timeoutMs !== Infinity) {
+      timer = setTimeout(
+        () => cancel(new TimeoutError(`"${method}" did not answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+    }
+    return promise;
+  }
+
+  /** Takes a call out of those in flight. */
+  #settle(id: number): OutgoingCall | undefined {
+    const call = this.#outgoing.get(id);
+    if (call === undefined) return undefined;
+    this.#outgoing.delete(id);
+    call.cleanUp();
+    if (!call.background && --this.#holding === 0 && this.#background) this.#stream.unref();
+    return call;
+  }
+
+  #onResult(id: number, flags: number, payload: Uint8Array<ArrayBuffer>): void {
+    const call = this.#settle(id);
+    if ((flags & Flag.CONFIRM) !== 0) {
+      const kind = call === undefined ? Message.DECLINE : Message.CONFIRM;
+      this.#stream.send(makeShortHead(kind, 0, id));
+    }
+    if (call === undefined) return;
+    try {
+      const value = decode(flags & ENCODING_MASK, payload);
+      call.resolve((flags & Flag.LOAN) === 0 ? value : readRemoteObject(value));
+    } catch (error) {
+      call.reject(error);
+    }
+  }
+
+  #onError(id: number, flags: number, payload: Uint8Array<ArrayBuffer>): void {
+    const call = this.#settle(id);
+    if (call === undefined) return;
+    if (call.cancelled !== undefined) return call.reject(call.cancelled.reason);
+    let error: unknown;
+    try {
+      error = decodeError(decode(flags & ENCODING_MASK, payload));
+    } catch (unreadable) {
+      error = unreadable;
+    }
+    call.reject(error);
+  }
+
+  // Incoming messages
+
+  async #read(): Promise<void> {
+    do {
+      for (let frame = this.#stream.take(); frame !== undefined; frame = this.#stream.take()) {
+        this.#onFrame(frame);
+      }
+      if (this.#stream.bufferedBytes > HIGH_WATER_BYTES) await this.#drain();
+    } while (await this.#stream.fill());
+  }
+
+  /** A peer that asks and does not read the answers is not read from until it does. */
+  async #drain(): Promise<void> {
+    let before = this.#stream.bufferedBytes;
+    const watch = setInterval(() => {
+      const now = this.#stream.bufferedBytes;
+      if (now >= before) this.#stream.close();
+      before = now;
+    }, STALL_LIMIT_MS);
+    try {
+      await this.#stream.drained(HIGH_WATER_BYTES);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  #onFrame(frame: Uint8Array<ArrayBuffer>): void {
+    const kind = frame[0];
+    if (frame.length < SHORT_HEAD_BYTES) throw this.#malformed(frame);
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    const flags = frame[1]!;
+    const id = view.getUint32(2);
+    switch (kind) {
+      case Message.CALL:
+      case Message.NOTIFY: {
+        if (frame.length < CALL_HEAD_BYTES) throw this.#malformed(frame);
+        const call = kind === Message.CALL ? id : undefined;
+        const payload = frame.subarray(CALL_HEAD_BYTES);
+        return this.#onCall(call, flags, view.getUint32(6), view.getUint16(10), payload);
+      }
+      case Message.RESULT:
+        return this.#onResult(id, flags, frame.subarray(SHORT_HEAD_BYTES));
+      case Message.ERROR:
+        return this.#onError(id, flags, frame.subarray(SHORT_HEAD_BYTES));
+      case Message.CANCEL:
+        return this.#onCancel(id);
+      case Message.CONFIRM:
+        return this.#takeDelivery(id)?.confirmed();
+      case Message.DECLINE:
+        return this.#takeDelivery(id)?.lost();
+      case Message.RELEASE:
+        if (id === 0) throw this.#malformed(frame);
+        this.#lent.get(id)?.seat.leave();
+        this.#lent.delete(id);
+        return;
+      case Message.GOODBYE:
+        this.#goodbye = String(decode(flags & ENCODING_MASK, frame.subarray(SHORT_HEAD_BYTES)));
+        return;
+      default:
+        throw this.#malformed(frame);
+    }
+  }
+
+  #malformed(frame: Uint8Array): ProtocolError {
+    return new ProtocolError(
+      `Cannot read from ${this.peer}: a message of kind ${frame[0]} and ${frame.length} bytes`,
+    );
+  }
+
+  #takeDelivery(id: number): Delivery<unknown> | undefined {
+    const delivery = this.#deliveries.get(id);
+    this.#deliveries.delete(id);
+    return delivery;
+  }
+
+  // Incoming calls
+
+  #onCall(
+    id: number | undefined,
+    flags: number,
+    target: number,
+    methodNumber: number,
+    payload: Uint8Array<ArrayBuffer>,
+  ): void {
+    const call = new IncomingCall(id ?? 0);
+    let result: unknown;
+    try {
+      if (this.#incoming.size >= MAX_CALLS_IN_FLIGHT) {
+        throw new RangeError(
+          `Cannot take another call: ${MAX_CALLS_IN_FLIGHT} of this connection are in flight`,
+        );
+      }
+      const method = this.#lent.get(target)?.methods[methodNumber];
+      if (method === undefined) {
+        throw new ReferenceError(`Cannot call method ${methodNumber} of object ${target}: gone`);
+      }
+      const args = decodeArguments(flags, payload);
+      if ((flags & Flag.SIGNAL) !== 0) {
+        (args.at(-1) as { signal?: AbortSignal }).signal = call.signal;
+      }
+      result = method(call, ...args);
+    } catch (error) {
+      if (id !== undefined) this.#sendError(id, error);
+      return;
+    }
+    if (!isThenable(result)) return this.#reply(id, result);
+    if (id !== undefined) this.#incoming.set(id, call);
+    result.then(
+      (value) => this.#finish(call, id, () => this.#reply(id, value), value),
+      (error) => this.#finish(call, id, () => id !== undefined && this.#sendError(id, error)),
+    );
+  }
+
+  /** The end of a call that took its time: it may have been given up meanwhile. */
+  #finish(call: IncomingCall, id: number | undefined, reply: () => void, value?: unknown): void {
+    clearTimeout(call.giveUp);
+    if (id === undefined) return reply();
+    if (this.#incoming.get(id) === call) {
+      this.#incoming.delete(id);
+      reply();
+    } else if (value instanceof Delivery) {
+      value.lost();
+    }
+  }
+
+  #reply(id: number | undefined, result: unknown): void {
+    if (id === undefined || this.#ended !== undefined) {
+      if (result instanceof Delivery) result.lost();
+      return;
+    }
+    let flags = 0;
+    let value = result;
+    try {
+      if (result instanceof Delivery) {
+        flags = Flag.CONFIRM;
+        value = result.value;
+      } else if (result instanceof Loan) {
+        flags = Flag.LOAN;
+        value = this.#lend(result);
+      }
+      const { encoding, payload } = encode(value);
+      if (result instanceof Delivery) this.#deliveries.set(id, result);
+      this.#stream.send(makeShortHead(Message.RESULT, flags | encoding, id), payload);
+    } catch (error) {
+      if (result instanceof Delivery) result.lost();
+      this.#sendError(id, error);
+    }
+  }
+
+  #sendError(id: number, error: unknown): void {
+    if (this.#ended !== undefined) return;
+    const { encoding, payload } = encodeError(error);
+    this.#stream.send(makeShortHead(Message.ERROR, encoding, id), payload);
+  }
+
+  #lend(loan: Loan): LoanForm {
+    const seat = loan.seat();
+    const id = this.#nextLent++;
+    this.#lent.set(id, { seat, methods: Object.values(seat.methods) });
+    return { id, methods: Object.keys(seat.methods) };
+  }
+
+  #onCancel(id: number): void {
+    const call = this.#incoming.get(id);
+    if (call === undefined) return;
+    call.abort(new DOMException("The call was cancelled by its caller", "AbortError"));
+    // A method that heeds its signal says itself whether it happened. One that does not is given up.
+    call.giveUp ??= setTimeout(() => {
+      if (this.#incoming.get(id) !== call) return;
+      this.#incoming.delete(id);
+      this.#sendError(id, call.signal.reason);
+    }, 0);
+  }
+
+  // The end
+
+  #end(error: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { error };
+    this.#stream.close();
+    for (const id of [...this.#outgoing.keys()]) this.#settle(id)?.reject(copyOf(error));
+    const calls = [...this.#incoming.values()];
+    this.#incoming.clear();
+    for (const call of calls) {
+      clearTimeout(call.giveUp);
+      call.abort(error);
+    }
+    // What was taken last goes back first, so that the oldest ends up at the head.
+    const deliveries = [...this.#deliveries.values()].reverse();
+    this.#deliveries.clear();
+    for (const delivery of deliveries) delivery.lost();
+    const lent = [...this.#lent.values()].reverse();
+    this.#lent.clear();
+    for (const { seat } of lent) seat.leave();
+    this.#closed.resolve();
+  }
+}
+
+/** The object with number 0 of the other side. */
+export function rootObject(hello: Hello): RemoteObject {
+  return new RemoteObject(0, hello.methods);
+}
+
+function methodNumberOf(object: RemoteObject, method: string): number {
+  const number = object.methods.indexOf(method);
+  if (number === -1) {
+    throw new TypeError(
+      `Cannot call "${method}": the remote object has ${object.methods.join(", ") || "no methods"}`,
+    );
+  }
+  return number;
+}
+
+function encodeArguments(args: readonly unknown[]): Encoded {
+  if (args.length !== 1) return encode(args.length === 0 ? undefined : args);
+  const { encoding, payload } = encode(args[0]);
+  return { encoding: encoding | Flag.ONE_ARGUMENT, payload };
+}
+
+function decodeArguments(flags: number, payload: Uint8Array<ArrayBuffer>): unknown[] {
+  const value = decode(flags & ENCODING_MASK, payload);
+  if ((flags & Flag.ONE_ARGUMENT) !== 0) return [value];
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new TypeError("Cannot read the arguments of a call: no array");
+  return value;
+}
+
+function readRemoteObject(value: unknown): RemoteObject {
+  const { id, methods } = (value ?? {}) as Partial<LoanForm>;
+  if (!Number.isInteger(id) || !isMethodList(methods)) {
+    throw new ProtocolError("Cannot read what the other side lends");
+  }
+  return new RemoteObject(id as number, methods);
+}
+
+function hasSignal(value: unknown): value is { signal: AbortSignal } {
+  return typeof value === "object" && value !== null && "signal" in value &&
+    value.signal instanceof AbortSignal;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}
+
+/** Each call gets an error of its own, with the stack of where it was awaited. */
+function copyOf(error: Error): Error {
+  const copy = Object.setPrototypeOf(new Error(error.message), Object.getPrototypeOf(error));
+  copy.name = error.name;
+  if (error.cause !== undefined) copy.cause = error.cause;
+  return copy;
+}

@@ -1,0 +1,214 @@
+/**
+ * A queue between processes.
+ *
+ * @module
+ */
+
+import { Queue as LocalQueue, type QueueStatistics, type WaitOptions } from "../coroutine/mod.ts";
+import { Borrowing, Lending, type LentReference } from "./_family.ts";
+import { type Portable, registerPortable, TO_WIRE, type WireForm } from "./_portable.ts";
+import { ConnectionClosedError } from "./errors.ts";
+
+const WIRE_TYPE = "ipc.Queue";
+
+/** Makes a queue of what crossed in its place. Set by the class, which alone can. */
+let fromReference: (reference: LentReference) => Queue<unknown>;
+
+/**
+ * A first-in, first-out queue that processes of one family share: pass it to a child as an argument.
+ *
+ * - It lives in the process that created it; the others reach it over loopback TCP. Its rules are those
+ *   of `Queue` of `@manyhands/concurrency/coroutine`: order, fairness, `maxSize`.
+ * - Items are copied on their way to another process: what plain data and structured clones hold, and objects that cross as references.
+ * - A `get` that was cancelled or timed out, or whose process died before the item had reached it, has
+ *   taken nothing: the item is at the head of the queue again.
+ * - {@linkcode close} in the process that created it ends it for everybody; elsewhere it only gives up
+ *   this process's share.
+ *
+ * Needs `--allow-net=127.0.0.1` where it is created, once it is passed on. It is Python's
+ * {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Queue | multiprocessing.Queue},
+ * but that there is no feeder thread: an item that was put is in the queue.
+ *
+ * @example A child that answers over a queue
+ * ```ts
+ * import { Queue } from "@manyhands/concurrency/ipc";
+ * import { Process } from "@manyhands/concurrency/process";
+ *
+ * export async function greet(queue: Queue<string>): Promise<void> {
+ *   await queue.put("hello");
+ * }
+ *
+ * if (import.meta.main) {
+ *   await using queue = new Queue<string>();
+ *   await using child = new Process({ module: import.meta.url, target: greet, args: [queue] });
+ *   await child.start();
+ *   console.log(await queue.get()); // hello
+ * }
+ * ```
+ *
+ * @typeParam T What is put and got.
+ */
+export class Queue<T> implements Portable, AsyncDisposable {
+  static {
+    fromReference = (reference) => {
+      const queue = new Queue<unknown>();
+      queue.#place = new Borrowing(reference);
+      return queue;
+    };
+  }
+
+  /** Where the items are: here, or in another process. */
+  #place: LocalQueue<T> | Borrowing;
+  #lending: Lending | undefined;
+  #isClosed = false;
+
+  /**
+   * Creates an empty queue that lives in this process.
+   *
+   * @param maxSize The most items that it may hold; `0` or less sets no limit.
+   * @throws {TypeError} When `maxSize` is not a whole number.
+   */
+  constructor(maxSize: number = 0) {
+    this.#place = new LocalQueue<T>(maxSize);
+  }
+
+  /**
+   * Puts an item, and waits while the queue is full.
+   *
+   * @param item What to put.
+   * @param options How long to wait, and what stops the wait.
+   * @returns When the item is in the queue.
+   * @throws {QueueFullError} When the queue was full for `timeoutMs`.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async put(item: T, options: WaitOptions = {}): Promise<void> {
+    await this.#call("put", [item, options]);
+  }
+
+  /**
+   * Puts an item, or fails when there is no place for it.
+   *
+   * @param item What to put.
+   * @returns When the item is in the queue.
+   * @throws {QueueFullError} When the queue is full.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async putNowait(item: T): Promise<void> {
+    await this.#call("putNowait", [item]);
+  }
+
+  /**
+   * Takes the next item, and waits while there is none.
+   *
+   * @param options How long to wait, and what stops the wait.
+   * @returns The item.
+   * @throws {QueueEmptyError} When nothing came within `timeoutMs`.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async get(options: WaitOptions = {}): Promise<T> {
+    return await this.#call("get", [options]) as T;
+  }
+
+  /**
+   * Takes the next item, or fails when there is none.
+   *
+   * @returns The item.
+   * @throws {QueueEmptyError} When the queue holds nothing.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async getNowait(): Promise<T> {
+    return await this.#call("getNowait", []) as T;
+  }
+
+  /**
+   * How many items can be taken.
+   *
+   * @returns The number of items at the moment in which the queue was asked.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async qsize(): Promise<number> {
+    return await this.#call("qsize", []) as number;
+  }
+
+  /**
+   * Whether nothing can be taken.
+   *
+   * @returns `true` when the queue holds nothing.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async empty(): Promise<boolean> {
+    return await this.#call("empty", []) as boolean;
+  }
+
+  /**
+   * Whether nothing can be put without waiting.
+   *
+   * @returns `true` when the queue holds `maxSize` items.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async full(): Promise<boolean> {
+    return await this.#call("full", []) as boolean;
+  }
+
+  /**
+   * How much is held, and how many wait.
+   *
+   * @returns The figures of the moment in which the queue was asked.
+   * @throws {ConnectionClosedError} When the queue was closed here.
+   */
+  async statistics(): Promise<QueueStatistics> {
+    return await this.#call("statistics", []) as QueueStatistics;
+  }
+
+  /**
+   * Gives up this process's share. In the process that created the queue it ends the queue for
+   * everybody: what it holds is thrown away, and who waits gets a `QueueShutDownError`. A second call
+   * does no harm.
+   *
+   * @returns When everything that the queue owned is released.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#place instanceof Borrowing) return await this.#place.close();
+    this.#place.shutdown({ immediate: true });
+    const lending = this.#lending;
+    this.#lending = undefined;
+    await lending?.end();
+  }
+
+  /** Closes the queue, as {@linkcode close} does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** What crosses in place of the queue: used when it is an argument or an item. */
+  [TO_WIRE](): WireForm {
+    this.#checkOpen("pass on");
+    const place = this.#place;
+    const data = place instanceof Borrowing
+      ? place.reference
+      : (this.#lending ??= new Lending(place)).reference;
+    return { type: WIRE_TYPE, data };
+  }
+
+  async #call(method: Exclude<keyof LocalQueue<T>, symbol>, args: unknown[]): Promise<unknown> {
+    this.#checkOpen(`call "${method}"`);
+    const place = this.#place;
+    if (place instanceof Borrowing) return await place.call(method, args);
+    return await (place as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(
+      ...args,
+    );
+  }
+
+  #checkOpen(action: string): void {
+    if (this.#isClosed) throw new ConnectionClosedError(`Cannot ${action}: the queue is closed`);
+  }
+}
+
+registerPortable(WIRE_TYPE, (data) => {
+  const { port, id } = (data ?? {}) as Partial<LentReference>;
+  if (!Number.isInteger(port) || typeof id !== "string") {
+    throw new TypeError("Cannot receive a queue: its reference is not well formed");
+  }
+  return fromReference({ port: port!, id });
+});
