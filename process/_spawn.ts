@@ -1,0 +1,133 @@
+import type { Boot } from "./_boot.ts";
+import { fromFileUrl, permissionFlags } from "./_permission_flags.ts";
+import type { Permissions } from "./permissions.ts";
+
+/** Where the output of a child goes. */
+export type ChildOutput = "inherit" | "piped" | "null";
+
+/** What {@linkcode spawnChild} needs. */
+export interface SpawnOptions {
+  /** The module of the target, then its companions: absolute URLs. */
+  modules: readonly string[];
+  boot: Boot;
+  permissions: Permissions;
+  env: Readonly<Record<string, string>> | undefined;
+  cwd: string | URL | undefined;
+  stdout: ChildOutput;
+  stderr: ChildOutput;
+  config: string | URL | undefined;
+  executable: string | URL | undefined;
+}
+
+/** A child that was spawned, and its lifeline: its standard input, closed when the child may end. */
+export interface Spawned {
+  readonly child: Deno.ChildProcess;
+  readonly lifeline: WritableStreamDefaultWriter<Uint8Array>;
+}
+
+/**
+ * Starts `deno run` of a generated main module. Its imports are written out, so that they are part of
+ * the module graph and need no permission when the child loads them.
+ */
+export function spawnChild(options: SpawnOptions): Spawned {
+  const { modules, boot, permissions } = options;
+  const config = options.config ?? findConfig(modules[0]!);
+  const args = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    ...permissionFlags(permissions, `127.0.0.1:${boot.port}`),
+    ...(config === undefined ? [] : [`--config=${toPath(config)}`]),
+    mainModule(modules),
+  ];
+  const child = spawnDeno(options.executable, {
+    args,
+    stdin: "piped",
+    stdout: options.stdout,
+    stderr: options.stderr,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env }, clearEnv: true }),
+  });
+  const lifeline = child.stdin.getWriter();
+  // A child that is dead already cannot read: its exit tells everything.
+  lifeline.write(new TextEncoder().encode(`${JSON.stringify(boot)}\n`)).catch(() => {});
+  lifeline.closed.catch(() => {});
+  return { child, lifeline };
+}
+
+function mainModule(modules: readonly string[]): string {
+  const child = JSON.stringify(import.meta.resolve("./_child.ts"));
+  const importers = modules.map((module) => `() => import(${JSON.stringify(module)})`);
+  const code = `import { runChild } from ${child};\nawait runChild([${importers.join(", ")}]);`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+/**
+ * The program to run: this one's own path when that may be run, else the name `deno`, which is what
+ * `--allow-run=deno` allows. In a compiled program its own path is no `deno`.
+ */
+function spawnDeno(
+  executable: string | URL | undefined,
+  options: Deno.CommandOptions,
+): Deno.ChildProcess {
+  const own = Deno.build.standalone ? "deno" : Deno.execPath();
+  const program = executable ?? (mayRun(own) || !mayRun("deno") ? own : "deno");
+  try {
+    return new Deno.Command(program, options).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) {
+      const missing = /access to env|LD_|DYLD_/.test(error.message)
+        ? "--allow-env"
+        : `--allow-run=${executable === undefined ? "deno" : String(executable)}`;
+      throw new Deno.errors.NotCapable(`Cannot start a process: run again with ${missing}`, {
+        cause: error,
+      });
+    }
+    if (error instanceof Deno.errors.NotFound && executable === undefined) {
+      throw new Deno.errors.NotFound(
+        `Cannot start a process: there is no program "${String(program)}", or no directory "${
+          String(options.cwd ?? ".")
+        }"; a compiled program needs "deno" on its PATH or the "executable" option`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function mayRun(command: string): boolean {
+  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
+}
+
+/**
+ * The configuration file that belongs to a local module: the first one on the way up. A child would look
+ * for it from its working directory, and miss the user's import map. Where the directories must not be
+ * read, that is what it does.
+ */
+function findConfig(module: string): string | undefined {
+  const url = new URL(module);
+  if (url.protocol !== "file:") return undefined;
+  for (let at = new URL(".", url);; at = new URL("..", at)) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const file = fromFileUrl(new URL(name, at));
+      if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") {
+        return undefined;
+      }
+      if (isFile(file)) return file;
+    }
+    if (at.pathname === new URL("..", at).pathname) return undefined;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function toPath(path: string | URL): string {
+  if (path instanceof URL) return fromFileUrl(path);
+  return path.startsWith("file:") ? fromFileUrl(new URL(path)) : path;
+}
