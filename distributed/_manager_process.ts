@@ -1,0 +1,46 @@
+import type { Address, Queue } from "../ipc/mod.ts";
+import { companions } from "../process/_child.ts";
+import type { ManagedFunction, Registration } from "./managed.ts";
+import { Server, type ServerLimits } from "./server.ts";
+
+/** What a manager's own process is told. */
+export interface ServerSpec extends ServerLimits {
+  address: Address;
+  key: Uint8Array<ArrayBuffer>;
+  registrations: { typeid: string; callable: string | null; exposed: readonly string[] | null }[];
+}
+
+/**
+ * Serves a manager in a process of its own: the target of the process that `BaseManager.start()` starts.
+ * The module of the registered functions is its companion.
+ *
+ * @param spec What to serve.
+ * @param report Where to tell the address.
+ */
+export async function serveManager(spec: ServerSpec, report: Queue<Address>): Promise<void> {
+  // Ctrl-C reaches every process of the terminal; the manager ends when its owner does (as in Python).
+  Deno.addSignalListener("SIGINT", () => {});
+  const { registrations, ...rest } = spec;
+  const registry = new Map<string, Registration>();
+  for (const { typeid, callable, exposed } of registrations) {
+    registry.set(typeid, {
+      callable: callable === null ? undefined : findFunction(callable),
+      exposed: exposed ?? undefined,
+    });
+  }
+  const server = new Server({ ...rest, registry });
+  await report.put(server.address);
+  await server.serveForever();
+}
+
+function findFunction(name: string): ManagedFunction {
+  const module = companions[0] ?? {};
+  const found = module[name];
+  if (typeof found === "function") return found as ManagedFunction;
+  const functions = Object.keys(module).filter((key) => typeof module[key] === "function");
+  throw new TypeError(
+    `Cannot serve "${name}": the module does not export a function of that name. It exports ${
+      functions.join(", ") || "no function"
+    }`,
+  );
+}

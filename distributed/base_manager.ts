@@ -1,0 +1,483 @@
+/**
+ * Managers: objects of one process for clients everywhere.
+ *
+ * @module
+ */
+
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import type { WaitOptions } from "../coroutine/mod.ts";
+import { readKey } from "../ipc/_authentication.ts";
+import { type Connected, connectSession } from "../ipc/_connect.ts";
+import { familyKey } from "../ipc/_family.ts";
+import { makeProxy } from "../ipc/_proxy.ts";
+import { RemoteObject } from "../ipc/_session.ts";
+import {
+  type Address,
+  type AddressLike,
+  ConnectionClosedError,
+  formatAddress,
+  parseAddress,
+  Queue,
+} from "../ipc/mod.ts";
+import { INTERNALS, type ProcessInternals } from "../process/_internals.ts";
+import { withNet } from "../process/_permission_flags.ts";
+import {
+  type Permissions,
+  Process,
+  type ProcessOptions,
+  ProcessStateError,
+} from "../process/mod.ts";
+import { serveManager, type ServerSpec } from "./_manager_process.ts";
+import type { ManagedFunction, ManagedMethods, Registration } from "./managed.ts";
+import { Server, type ServerLimits } from "./server.ts";
+
+/** How long a manager's process may take to end when it was told to, before it is terminated. */
+const DEFAULT_SHUTDOWN_TIMEOUT_MS = 1_000;
+
+/** Options for {@linkcode BaseManager}. */
+export interface BaseManagerOptions extends ServerLimits {
+  /**
+   * Where the manager listens, or is to be found. Port 0 lets the system choose one.
+   *
+   * @default {"127.0.0.1:0"}
+   */
+  address?: AddressLike | undefined;
+  /**
+   * The key that both sides must have; text is taken as UTF-8. Whoever has it can call everything that is
+   * registered. The default is a random key that only this process and its children have.
+   */
+  authkey?: string | Uint8Array | undefined;
+  /**
+   * The module that exports the registered functions, for {@linkcode BaseManager.start}:
+   * `import.meta.url` for functions of the same file.
+   */
+  module?: string | URL | undefined;
+  /**
+   * What the manager's own process may do beside listening, for {@linkcode BaseManager.start}.
+   *
+   * @default {"none"}
+   */
+  permissions?: Permissions | undefined;
+  /**
+   * How long the manager's own process may take to end in order at {@linkcode BaseManager.shutdown},
+   * before it is terminated, and once more before it is killed; in milliseconds.
+   *
+   * @default {1000}
+   */
+  shutdownTimeoutMs?: number | undefined;
+  /** Told of each connection that `getServer()`'s server refused. */
+  onRefused?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * What is registered under a name, when this side has the function.
+ *
+ * @typeParam F The type of the function.
+ */
+export interface RegisterOptions<F extends ManagedFunction> {
+  /** Makes or finds the object that the client gets. It runs in the manager, for each request. */
+  callable: F;
+  /** The methods that clients may call. The default are all whose names do not begin with `_`. */
+  exposed?: readonly string[] | undefined;
+}
+
+/**
+ * What is registered under a name, when only the other side has the function.
+ *
+ * @typeParam T The type of the object that the client gets.
+ */
+export interface RegisterProxyOptions<T> {
+  /** The class of the object on the other side: `Queue<number>`. Only its type is used. */
+  // deno-lint-ignore no-explicit-any -- every class, whatever its constructor takes
+  proxyType: abstract new (...args: any[]) => T;
+}
+
+/**
+ * A class of managers that has methods for what is registered.
+ *
+ * @typeParam Api The registered functions by name.
+ */
+export interface ManagerClass<Api> {
+  /** Describes a manager. */
+  new (options?: BaseManagerOptions): BaseManager & ManagedMethods<Api>;
+  /** Registers a function: see {@linkcode BaseManager.register}. */
+  register<Name extends string, F extends ManagedFunction>(
+    typeid: Name,
+    options: RegisterOptions<F>,
+  ): ManagerClass<Api & Record<Name, F>>;
+  /** Registers the type of an object of the other side: see {@linkcode BaseManager.register}. */
+  register<Name extends string, T>(
+    typeid: Name,
+    options: RegisterProxyOptions<T>,
+  ): ManagerClass<Api & Record<Name, () => T>>;
+}
+
+const registries = new WeakMap<object, Map<string, Registration>>();
+
+/** Has a manager create an object. Set by the class, which alone can. */
+let createObject: (manager: BaseManager, typeid: string, args: unknown[]) => Promise<unknown>;
+
+/**
+ * A manager: it serves objects of one process over TCP to clients on this machine and others. A queue of
+ * tasks that any number of workers take from is its classic use.
+ *
+ * 1. {@linkcode register} names the functions that make or find the objects.
+ * 2. {@linkcode getServer} serves them in this process, {@linkcode start} in a process of its own.
+ * 3. {@linkcode connect} makes a client of it; what was registered is there as methods that answer
+ *    proxies. A manager that was started is its own first client.
+ *
+ * - Both sides prove that they have the key, which itself never travels. What is sent is not encrypted:
+ *   use it in networks that you trust.
+ * - Any number of calls are in flight on one connection. When the connection is lost, all of them reject
+ *   with a `ConnectionLostError`.
+ * - An object with methods is lent as a proxy; data is copied.
+ *
+ * Needs `--allow-net` for the address, and what `Process` needs for `start`. It is Python's
+ * {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.BaseManager | BaseManager}.
+ *
+ * @example A queue for workers on other machines
+ * ```ts
+ * import { Queue } from "@manyhands/concurrency/coroutine";
+ * import { BaseManager } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tasks = new Queue<number>();
+ * const Master = BaseManager.register("getTasks", { callable: () => tasks });
+ * await using server = new Master({ address: "127.0.0.1:0", authkey: "abc" }).getServer();
+ *
+ * // On another machine: only the name and the type are needed.
+ * const Worker = BaseManager.register("getTasks", { proxyType: Queue<number> });
+ * await using worker = new Worker({ address: server.address, authkey: "abc" });
+ * await worker.connect();
+ * const remoteTasks = await worker.getTasks();
+ *
+ * await tasks.put(7);
+ * assertEquals(await remoteTasks.get({ timeoutMs: 1000 }), 7);
+ * ```
+ */
+export class BaseManager implements AsyncDisposable {
+  static {
+    createObject = (manager, typeid, args) => manager.#create(typeid, args);
+  }
+
+  readonly #options: BaseManagerOptions;
+  readonly #key: Uint8Array<ArrayBuffer>;
+  #address: Address;
+  #state: "initial" | "serving" | "starting" | "started" | "connected" | "closed" = "initial";
+  #client: Connected | undefined;
+  #process: Process<typeof serveManager> | undefined;
+
+  /**
+   * Names a function, so that clients can ask for what it makes.
+   *
+   * `BaseManager` itself is not changed: a new class is returned that has the name as a method. A class
+   * that extends `BaseManager` is changed, and returned.
+   *
+   * @example Two names
+   * ```ts
+   * import { Queue } from "@manyhands/concurrency/coroutine";
+   * import { BaseManager } from "@manyhands/concurrency/distributed";
+   *
+   * const tasks = new Queue<number>();
+   * const results = new Queue<string>();
+   * export const QueueManager = BaseManager
+   *   .register("getTaskQueue", { callable: () => tasks })
+   *   .register("getResultQueue", { callable: () => results });
+   * ```
+   *
+   * @typeParam Name The name.
+   * @typeParam F The type of the function.
+   * @param typeid The name, which becomes a method of managers.
+   * @param options The function, and what may be called of what it returns.
+   * @returns The class that has the method.
+   * @throws {TypeError} When the name cannot be a method's, or the function is none.
+   */
+  static register<Name extends string, F extends ManagedFunction>(
+    typeid: Name,
+    options: RegisterOptions<F>,
+  ): ManagerClass<Record<Name, F>>;
+  /**
+   * Names an object of the other side, so that it can be asked for with its type.
+   *
+   * @typeParam Name The name.
+   * @typeParam T The type of the object.
+   * @param typeid The name, which becomes a method of managers.
+   * @param options The class of the object.
+   * @returns The class that has the method.
+   * @throws {TypeError} When the name cannot be a method's.
+   */
+  static register<Name extends string, T>(
+    typeid: Name,
+    options: RegisterProxyOptions<T>,
+  ): ManagerClass<Record<Name, () => T>>;
+  static register(
+    typeid: string,
+    options: Partial<RegisterOptions<ManagedFunction>> & Partial<RegisterProxyOptions<unknown>>,
+  ): ManagerClass<Record<string, ManagedFunction>> {
+    const { callable, exposed } = options;
+    if (typeof typeid !== "string" || typeid === "" || typeid in BaseManager.prototype) {
+      throw new TypeError(
+        `Cannot register "${String(typeid)}": it is empty, or the name of a manager's own method`,
+      );
+    }
+    if (callable !== undefined && typeof callable !== "function") {
+      throw new TypeError(`Cannot register "${typeid}": "callable" is no function`);
+    }
+    const manager: typeof BaseManager = this === BaseManager ? class extends BaseManager {} : this;
+    const registry = registries.get(manager) ?? new Map(registryOf(manager));
+    registry.set(typeid, { callable, exposed });
+    registries.set(manager, registry);
+    Object.defineProperty(manager.prototype, typeid, {
+      value(this: BaseManager, ...args: unknown[]): Promise<unknown> {
+        return createObject(this, typeid, args);
+      },
+      writable: true,
+      configurable: true,
+    });
+    return manager as unknown as ManagerClass<Record<string, ManagedFunction>>;
+  }
+
+  /**
+   * Describes a manager. Nothing is opened yet.
+   *
+   * @param options Where, with which key, and within which limits.
+   * @throws {TypeError} When the address cannot be read, or the key is empty.
+   * @throws {RangeError} When the port is not from 0 to 65535.
+   */
+  constructor(options: BaseManagerOptions = {}) {
+    const { address = "127.0.0.1:0", authkey, shutdownTimeoutMs } = options;
+    this.#address = parseAddress(address);
+    this.#key = authkey === undefined ? familyKey() : readKey(authkey);
+    checkTimeout(shutdownTimeoutMs);
+    this.#options = options;
+  }
+
+  /** Where the manager listens or is to be found; with the real port as soon as it is known. */
+  get address(): Address {
+    return this.#address;
+  }
+
+  /**
+   * Serves in this process, from now on.
+   *
+   * @returns The server, which must be shut down or disposed.
+   * @throws {ProcessStateError} When the manager was used before.
+   * @throws {Deno.errors.AddrInUse} When the port is taken.
+   * @throws {Deno.errors.NotCapable} When the permission to listen is missing.
+   */
+  getServer(): Server {
+    this.#begin("get a server", "serving");
+    try {
+      const server = new Server({
+        ...this.#limits(),
+        address: this.#address,
+        key: this.#key,
+        registry: registryOf(this.constructor),
+        onRefused: this.#options.onRefused,
+      });
+      this.#address = server.address;
+      return server;
+    } catch (error) {
+      this.#state = "initial";
+      throw error;
+    }
+  }
+
+  /**
+   * Serves in a process of its own, and connects to it. The registered functions are found there by
+   * their names among the exports of the option `module`.
+   *
+   * @param options How long to wait, and what stops the wait.
+   * @returns When the manager serves and this process is its client.
+   * @throws {ProcessStateError} When the manager was used before.
+   * @throws {TypeError} When the module is missing, or does not export a registered function.
+   * @throws {Deno.errors.AddrInUse} When the port is taken.
+   */
+  async start(options: WaitOptions = {}): Promise<void> {
+    const { module } = this.#options;
+    const registrations = nameFunctions(registryOf(this.constructor));
+    if (module === undefined && registrations.some(({ callable }) => callable !== null)) {
+      throw new TypeError(
+        'Cannot start the manager: the option "module" must say which module exports the registered ' +
+          "functions; or use getServer()",
+      );
+    }
+    this.#begin("start", "starting");
+    const spec: ServerSpec = {
+      ...this.#limits(),
+      address: this.#address,
+      key: this.#key,
+      registrations,
+    };
+    try {
+      this.#address = await this.#startProcess(spec, options);
+      this.#client = await this.#open(options);
+      this.#state = "started";
+    } catch (error) {
+      await this.#process?.[Symbol.asyncDispose]();
+      this.#process = undefined;
+      this.#state = "initial";
+      throw error;
+    }
+  }
+
+  /**
+   * Becomes a client of a manager that serves at the address.
+   *
+   * @param options How long to wait, and what stops the wait.
+   * @returns When both sides have proved the key.
+   * @throws {ProcessStateError} When the manager was used before.
+   * @throws {Deno.errors.ConnectionRefused} When nobody listens there.
+   * @throws {Deno.errors.NotCapable} When the permission to connect is missing.
+   * @throws {AuthenticationError} When the keys differ.
+   * @throws {ProtocolError} When another kind of program listens there.
+   * @throws {TimeoutError} When there was no answer in time.
+   */
+  async connect(options: WaitOptions = {}): Promise<void> {
+    this.#begin("connect", "connected");
+    try {
+      this.#client = await this.#open(options);
+    } catch (error) {
+      this.#state = "initial";
+      throw error;
+    }
+  }
+
+  /**
+   * Shuts the manager down: it closes all connections, and its own process ends. A process that does not
+   * end within `shutdownTimeoutMs` is terminated, then killed.
+   *
+   * @returns When it is down; for a manager on another machine, when it has said that it will be.
+   * @throws {ProcessStateError} When the manager was neither started nor connected.
+   */
+  async shutdown(): Promise<void> {
+    const client = this.#client;
+    if (client === undefined && this.#process === undefined) {
+      if (this.#state === "closed") return;
+      throw new ProcessStateError(
+        "Cannot shut the manager down: it was neither started nor connected",
+      );
+    }
+    try {
+      await client?.session.call(client.root, "shutdown", [], {
+        timeoutMs: this.#shutdownTimeoutMs(),
+      });
+    } catch {
+      // It is down already, or its process is ended below.
+    }
+    await this.close();
+  }
+
+  /**
+   * Disconnects from the manager. One that this object started ends as well.
+   *
+   * @returns When the connection is closed, and the process, if there is one, has ended.
+   */
+  async close(): Promise<void> {
+    this.#state = "closed";
+    const client = this.#client;
+    const process = this.#process;
+    this.#client = undefined;
+    this.#process = undefined;
+    await client?.session.close();
+    if (process === undefined) return;
+    const timeoutMs = this.#shutdownTimeoutMs();
+    if (!await process.join({ timeoutMs })) {
+      process.terminate();
+      if (!await process.join({ timeoutMs })) process.kill();
+    }
+    await process[Symbol.asyncDispose]();
+  }
+
+  /** Shuts down a manager that this object started; disconnects from any other one. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "started") await this.shutdown();
+    else await this.close();
+  }
+
+  #begin(action: string, next: "serving" | "starting" | "connected"): void {
+    if (this.#state !== "initial") {
+      throw new ProcessStateError(
+        `Cannot ${action}: the manager is ${this.#state} already; make a new one for another use`,
+      );
+    }
+    this.#state = next;
+  }
+
+  #limits(): ServerLimits {
+    const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth } = this.#options;
+    return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth };
+  }
+
+  #shutdownTimeoutMs(): number {
+    return this.#options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
+  }
+
+  async #startProcess(spec: ServerSpec, options: WaitOptions): Promise<Address> {
+    const { module, permissions = "none" } = this.#options;
+    await using report = new Queue<Address>();
+    const processOptions: ProcessOptions<typeof serveManager> & ProcessInternals = {
+      module: import.meta.resolve("./_manager_process.ts"),
+      target: serveManager,
+      args: [spec, report],
+      name: `Manager on ${formatAddress(this.#address)}`,
+      permissions: withNet(permissions, formatAddress(this.#address)),
+      [INTERNALS]: {
+        companions: module === undefined ? [] : [String(module)],
+        background: true,
+      },
+    };
+    const process = new Process(processOptions);
+    this.#process = process;
+    await process.start(options);
+    // The process ends only when something went wrong: then its error is the answer.
+    const failed = process.result().then(() => {
+      throw new ConnectionClosedError("The manager ended before it had served");
+    });
+    failed.catch(() => {});
+    return await Promise.race([report.get(options), failed]);
+  }
+
+  async #open(options: WaitOptions): Promise<Connected> {
+    const { maxMessageBytes, allowLegacyAuth } = this.#options;
+    return await connectSession(this.#address, {
+      ...options,
+      key: this.#key,
+      maxMessageBytes,
+      allowLegacy: allowLegacyAuth,
+    });
+  }
+
+  async #create(typeid: string, args: unknown[]): Promise<unknown> {
+    const client = this.#client;
+    if (client === undefined) {
+      throw new ProcessStateError(
+        `Cannot create "${typeid}": the manager is ${
+          this.#state === "initial" ? "neither started nor connected" : this.#state
+        }`,
+      );
+    }
+    const made = await client.session.call(client.root, "create", [typeid, args]);
+    return made instanceof RemoteObject ? makeProxy(client.session, made) : made;
+  }
+}
+
+/** What is registered with a class, or with the nearest one that it extends. */
+function registryOf(manager: object): ReadonlyMap<string, Registration> {
+  for (let at: object | null = manager; at !== null; at = Object.getPrototypeOf(at)) {
+    const registry = registries.get(at);
+    if (registry !== undefined) return registry;
+  }
+  return new Map();
+}
+
+function nameFunctions(registry: ReadonlyMap<string, Registration>): ServerSpec["registrations"] {
+  return [...registry].map(([typeid, { callable, exposed }]) => {
+    if (callable !== undefined && callable.name === "") {
+      throw new TypeError(
+        `Cannot start the manager: the function of "${typeid}" has no name; export a named function`,
+      );
+    }
+    return { typeid, callable: callable?.name ?? null, exposed: exposed ?? null };
+  });
+}

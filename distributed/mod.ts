@@ -1,0 +1,35 @@
+/**
+ * Other machines: managers over TCP.
+ *
+ * ## How to choose
+ *
+ * - One machine, processes that this one starts: `Queue` of `@manyhands/concurrency/ipc`, passed as an
+ *   argument, needs no address and no key.
+ * - Workers on other machines, or programs that come and go: {@linkcode BaseManager}. One process serves
+ *   queues and other objects at an address, everybody else connects to it with a key.
+ *
+ * @example A master that serves a queue, and a worker that takes from it
+ * ```ts
+ * import { Queue } from "@manyhands/concurrency/coroutine";
+ * import { BaseManager } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tasks = new Queue<number>();
+ * const Master = BaseManager.register("getTasks", { callable: () => tasks });
+ * await using server = new Master({ address: "127.0.0.1:0", authkey: "abc" }).getServer();
+ *
+ * const Worker = BaseManager.register("getTasks", { proxyType: Queue<number> });
+ * await using worker = new Worker({ address: server.address, authkey: "abc" });
+ * await worker.connect();
+ * const remoteTasks = await worker.getTasks();
+ *
+ * await tasks.put(7);
+ * assertEquals(await remoteTasks.get(), 7);
+ * ```
+ *
+ * @module
+ */
+
+export * from "./base_manager.ts";
+export * from "./managed.ts";
+export * from "./server.ts";

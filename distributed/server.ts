@@ -1,0 +1,185 @@
+/**
+ * The serving side of a manager.
+ *
+ * @module
+ */
+
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import type { LentCall } from "../coroutine/_lending.ts";
+import { Hub } from "../ipc/_hub.ts";
+import { isLent, Loan } from "../ipc/_loan.ts";
+import { type Address, formatAddress } from "../ipc/mod.ts";
+import type { Registration } from "./managed.ts";
+
+/** What a server puts up with. */
+export interface ServerLimits {
+  /**
+   * The largest message that is accepted, in bytes. A client that sends more is disconnected.
+   *
+   * @default {268435456}
+   */
+  maxMessageBytes?: number | undefined;
+  /**
+   * How long a client may take to prove the key, in milliseconds.
+   *
+   * @default {20000}
+   */
+  handshakeTimeoutMs?: number | undefined;
+  /**
+   * The most connections at a time. More are closed at once.
+   *
+   * @default {10000}
+   */
+  maxConnections?: number | undefined;
+  /**
+   * Whether HMAC-MD5 is accepted in the handshake, the only form that Python 3.11 and older know.
+   *
+   * @default {true}
+   */
+  allowLegacyAuth?: boolean | undefined;
+}
+
+/** What a server needs. */
+export interface ServerOptions extends ServerLimits {
+  /** Where to listen. */
+  address: Address;
+  /** The key that clients must have. */
+  key: Uint8Array<ArrayBuffer>;
+  /** What is registered, by name. */
+  registry: ReadonlyMap<string, Registration>;
+  /** Told of each connection that was refused: a wrong key, another protocol, a stall. */
+  onRefused?: ((error: unknown) => void) | undefined;
+}
+
+/** What {@linkcode Server.statistics} tells. */
+export interface ServerStatistics {
+  /** Clients that are connected and have proved the key. */
+  connections: number;
+}
+
+/**
+ * The serving side of a manager, in this process: `getServer()` of a manager makes it, and it serves from
+ * then on (Python's `multiprocessing.managers.Server`).
+ *
+ * - Clients do not disturb each other: a call that waits holds up no other one.
+ * - When a client is gone, the calls that it had in flight are aborted, and queue items that were on
+ *   their way to it go back to the head of their queue.
+ *
+ * @example Serving until somebody shuts the manager down
+ * ```ts
+ * import { Queue } from "@manyhands/concurrency/coroutine";
+ * import { BaseManager } from "@manyhands/concurrency/distributed";
+ *
+ * const tasks = new Queue<number>();
+ * const Manager = BaseManager.register("getTasks", { callable: () => tasks });
+ * const server = new Manager({ address: "127.0.0.1:0", authkey: "key" }).getServer();
+ *
+ * const client = new Manager({ address: server.address, authkey: "key" });
+ * await client.connect();
+ * setTimeout(() => client.shutdown(), 1);
+ * await server.serveForever();
+ * await client.close();
+ * ```
+ */
+export class Server implements AsyncDisposable {
+  readonly #hub: Hub;
+  readonly #address: Address;
+  readonly #registry: ReadonlyMap<string, Registration>;
+  readonly #stopped = Promise.withResolvers<void>();
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Starts to listen and to serve.
+   *
+   * @param options Where, for whom, and what.
+   * @throws {Deno.errors.AddrInUse} When the port is taken.
+   * @throws {Deno.errors.NotCapable} When the permission to listen is missing.
+   */
+  constructor(options: ServerOptions) {
+    const { address, registry, allowLegacyAuth, ...rest } = options;
+    this.#registry = registry;
+    this.#hub = new Hub({
+      ...rest,
+      allowLegacy: allowLegacyAuth,
+      methods: {
+        dummy: () => undefined,
+        create: (call, typeid: string, args: unknown[]) => this.#create(call, typeid, args),
+        shutdown: () => {
+          // After the answer has left.
+          setTimeout(() => this.shutdown(), 0);
+        },
+      },
+    });
+    this.#address = this.#hub.listen(address);
+  }
+
+  /** Where the server listens, with the port that the system chose when it was asked for port 0. */
+  get address(): Address {
+    return this.#address;
+  }
+
+  /**
+   * Waits until the server is shut down, by {@linkcode shutdown} or by a client's.
+   *
+   * @param options Stops the wait, or limits it. The server goes on.
+   * @returns When the server has stopped.
+   * @throws {TimeoutError} When it still served after `timeoutMs`.
+   */
+  async serveForever(options: WaitOptions = {}): Promise<void> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const timeoutMs = checkTimeout(options.timeoutMs);
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(() => {
+      const where = formatAddress(this.#address);
+      reject(new TimeoutError(`The server on ${where} still serves after ${timeoutMs} ms`));
+    }, timeoutMs);
+    try {
+      await Promise.race([this.#stopped.promise, ended]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * Stops to serve: every connection is closed in order, and calls in flight fail at their clients. A
+   * second call waits for the first.
+   *
+   * @returns When everything is closed.
+   */
+  async shutdown(): Promise<void> {
+    this.#stopping ??= this.#hub.close("the manager was shut down");
+    await this.#stopping;
+    this.#stopped.resolve();
+  }
+
+  /**
+   * How much is going on.
+   *
+   * @returns The figures of this moment.
+   */
+  statistics(): ServerStatistics {
+    return { connections: this.#hub.connections };
+  }
+
+  /** Stops to serve, as {@linkcode shutdown} does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #create(_call: LentCall, typeid: string, args: unknown[]): Promise<unknown> {
+    const registration = this.#registry.get(typeid);
+    if (registration?.callable === undefined) {
+      const known = [...this.#registry.keys()].join(", ");
+      throw new TypeError(
+        `Cannot create "${String(typeid)}": the manager has ${known || "nothing registered"}`,
+      );
+    }
+    const made = await registration.callable(...args);
+    return isLent(made) ? new Loan(made, registration.exposed) : made;
+  }
+}
