@@ -1,0 +1,8 @@
+/**
+ * What the child of the scenario `process start` runs.
+ *
+ * @module
+ */
+
+/** Does nothing. */
+export function noop(): void {}
