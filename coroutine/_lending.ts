@@ -6,9 +6,6 @@
  * on their way, locks held) is kept in its seat, so that a dead borrower holds nothing.
  */
 
-/** The method by which an object lends itself: `object[LEND]()` answers a new {@linkcode Seat}. */
-export const LEND: unique symbol = Symbol.for("@manyhands/concurrency lend");
-
 /** One call of a borrower, as the called method sees it. */
 export interface LentCall {
   /** Aborts when the caller cancels the call or is gone. Made when it is first asked for. */
@@ -27,14 +24,41 @@ export interface Seat {
   leave(): void;
 }
 
-/** An object that has something to keep for each borrower. */
-export interface Lendable {
-  [LEND](): Seat;
+const lenders = new WeakMap<object, (object: never) => Seat>();
+
+/**
+ * Tells how objects of a class are lent, when they have something to keep for each borrower. (A method of
+ * the class would do, but it would be part of what users see.)
+ *
+ * @param lendable The class.
+ * @param lend Makes a seat of an object of the class.
+ */
+export function setLender<T extends object>(
+  // deno-lint-ignore no-explicit-any -- the constructor is never called
+  lendable: abstract new (...args: any[]) => T,
+  lend: (object: T) => Seat,
+): void {
+  lenders.set(lendable.prototype, lend);
 }
 
-/** Whether an object lends itself. */
-export function isLendable(value: object): value is Lendable {
-  return typeof (value as Partial<Lendable>)[LEND] === "function";
+/** A borrower's seat of an object whose class has something to keep for borrowers; else `undefined`. */
+export function lend(object: object): Seat | undefined {
+  const lender = findByClass(lenders, object);
+  return (lender as ((object: object) => Seat) | undefined)?.(object);
+}
+
+/** Whether the class of an object says how it is lent. */
+export function isLendable(object: object): boolean {
+  return findByClass(lenders, object) !== undefined;
+}
+
+/** What is stored for the class of an object, or for the nearest one that it extends. */
+export function findByClass<V>(table: WeakMap<object, V>, object: object): V | undefined {
+  for (let at = Object.getPrototypeOf(object); at !== null; at = Object.getPrototypeOf(at)) {
+    const found = table.get(at);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface PriorityQueueOptions<T> extends QueueOptions {
    *
    * By default numbers, bigints, strings and dates are ordered by value, and arrays element by
    * element, as Python orders tuples.
+   *
+   * @default {undefined}
    */
   compare?: ((a: T, b: T) => number) | undefined;
 }

@@ -5,7 +5,7 @@
  */
 
 import { checkTimeout } from "./_check_timeout.ts";
-import { LEND, type Lendable, type Seat } from "./_lending.ts";
+import { setLender } from "./_lending.ts";
 import { QueueSeat } from "./_queue_seat.ts";
 import { FifoStore, STORE, type Store } from "./_store.ts";
 import { Waiters } from "./_waiters.ts";
@@ -94,7 +94,11 @@ export interface QueueStatistics {
  *
  * @typeParam T What is put and got.
  */
-export class Queue<T> implements AsyncIterable<T>, Lendable {
+export class Queue<T> implements AsyncIterable<T> {
+  static {
+    setLender(Queue, (queue) => queue.#seat());
+  }
+
   readonly #maxSize: number;
   readonly #returnUnfinished: boolean;
   readonly #store: Store<T>;
@@ -295,8 +299,7 @@ export class Queue<T> implements AsyncIterable<T>, Lendable {
     }
   }
 
-  /** Lends the queue to one borrower: used by the rooms above. */
-  [LEND](): Seat {
+  #seat(): QueueSeat<T> {
     return new QueueSeat<T>(this, {
       returnUnfinished: this.#returnUnfinished,
       giveBack: (item) => this.#giveBack(item),

@@ -44,12 +44,16 @@ export interface BaseManagerOptions extends ServerLimits {
   address?: AddressLike | undefined;
   /**
    * The key that both sides must have; text is taken as UTF-8. Whoever has it can call everything that is
-   * registered. The default is a random key that only this process and its children have.
+   * registered. Without it, it is a random key that only this process and its children have.
+   *
+   * @default {undefined}
    */
   authkey?: string | Uint8Array | undefined;
   /**
    * The module that exports the registered functions, for {@linkcode BaseManager.start}:
    * `import.meta.url` for functions of the same file.
+   *
+   * @default {undefined}
    */
   module?: string | URL | undefined;
   /**
@@ -65,7 +69,11 @@ export interface BaseManagerOptions extends ServerLimits {
    * @default {1000}
    */
   shutdownTimeoutMs?: number | undefined;
-  /** Told of each connection that `getServer()`'s server refused. */
+  /**
+   * Told of each connection that `getServer()`'s server refused.
+   *
+   * @default {undefined}
+   */
   onRefused?: ((error: unknown) => void) | undefined;
 }
 
@@ -77,7 +85,11 @@ export interface BaseManagerOptions extends ServerLimits {
 export interface RegisterOptions<F extends ManagedFunction> {
   /** Makes or finds the object that the client gets. It runs in the manager, for each request. */
   callable: F;
-  /** The methods that clients may call. The default are all whose names do not begin with `_`. */
+  /**
+   * The methods that clients may call. Without it, all whose names do not begin with `_`.
+   *
+   * @default {undefined}
+   */
   exposed?: readonly string[] | undefined;
 }
 
@@ -98,14 +110,30 @@ export interface RegisterProxyOptions<T> {
  * @typeParam Api The registered functions by name.
  */
 export interface ManagerClass<Api> {
-  /** Describes a manager. */
+  /**
+   * Describes a manager.
+   *
+   * @param options Where, with which key, and within which limits.
+   */
   new (options?: BaseManagerOptions): BaseManager & ManagedMethods<Api>;
-  /** Registers a function: see {@linkcode BaseManager.register}. */
+  /**
+   * Registers a function: see {@linkcode BaseManager.register}.
+   *
+   * @param typeid The name, which becomes a method of managers.
+   * @param options What is registered.
+   * @returns The class that has the method.
+   */
   register<Name extends string, F extends ManagedFunction>(
     typeid: Name,
     options: RegisterOptions<F>,
   ): ManagerClass<Api & Record<Name, F>>;
-  /** Registers the type of an object of the other side: see {@linkcode BaseManager.register}. */
+  /**
+   * Registers the type of an object of the other side: see {@linkcode BaseManager.register}.
+   *
+   * @param typeid The name, which becomes a method of managers.
+   * @param options What is registered.
+   * @returns The class that has the method.
+   */
   register<Name extends string, T>(
     typeid: Name,
     options: RegisterProxyOptions<T>,
@@ -430,12 +458,20 @@ export class BaseManager implements AsyncDisposable {
     const process = new Process(processOptions);
     this.#process = process;
     await process.start(options);
-    // The process ends only when something went wrong: then its error is the answer.
-    const failed = process.result().then(() => {
-      throw new ConnectionClosedError("The manager ended before it had served");
-    });
+    // The process ends only when something went wrong: then its error is the answer. To wait for its
+    // end keeps this process alive, which the report does not.
+    const reported = new AbortController();
+    const failed = process.join({ signal: reported.signal })
+      .then(() => process.result())
+      .then(() => {
+        throw new ConnectionClosedError("The manager ended before it had served");
+      });
     failed.catch(() => {});
-    return await Promise.race([report.get(options), failed]);
+    try {
+      return await Promise.race([report.get(options), failed]);
+    } finally {
+      reported.abort();
+    }
   }
 
   async #open(options: WaitOptions): Promise<Connected> {

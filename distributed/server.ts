@@ -48,7 +48,11 @@ export interface ServerOptions extends ServerLimits {
   key: Uint8Array<ArrayBuffer>;
   /** What is registered, by name. */
   registry: ReadonlyMap<string, Registration>;
-  /** Told of each connection that was refused: a wrong key, another protocol, a stall. */
+  /**
+   * Told of each connection that was refused: a wrong key, another protocol, a stall.
+   *
+   * @default {undefined}
+   */
   onRefused?: ((error: unknown) => void) | undefined;
 }
 

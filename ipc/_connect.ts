@@ -1,4 +1,4 @@
-import { type LentMethod } from "../coroutine/_lending.ts";
+import type { LentMethod } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
 import { authenticateServer, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";

@@ -1,5 +1,5 @@
 import type v8 from "node:v8";
-import { fromWire, isPortable, TO_WIRE, type WireForm } from "./_portable.ts";
+import { fromWire, isPortable, toWire, type WireForm } from "./_portable.ts";
 
 /**
  * How a value becomes bytes. Raw bytes stay as they are; plain data is JSON, when a fast check proves
@@ -138,8 +138,9 @@ function takeReferences(
   above: Set<object>,
 ): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (isPortable(value)) {
-    found.push({ path: [...path], wire: value[TO_WIRE]() });
+  const wire = toWire(value);
+  if (wire !== undefined) {
+    found.push({ path: [...path], wire });
     return null;
   }
   const isArray = Array.isArray(value);

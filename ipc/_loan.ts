@@ -1,4 +1,4 @@
-import { isLendable, LEND, type LentMethod, type Seat } from "../coroutine/_lending.ts";
+import { isLendable, lend, type LentMethod, type Seat } from "../coroutine/_lending.ts";
 
 /** Answered by a method, it lends an object to the caller instead of sending a copy. */
 export class Loan {
@@ -30,8 +30,8 @@ const DATA = [Array, Map, Set, Date, RegExp, Error, ArrayBuffer];
  * whose names do not begin with an underscore, without the constructor.
  */
 function seatOf(object: object, exposed?: readonly string[]): Seat {
-  if (isLendable(object)) {
-    const seat = object[LEND]();
+  const seat = lend(object);
+  if (seat !== undefined) {
     if (exposed === undefined) return seat;
     return { methods: pick(seat.methods, exposed), leave: () => seat.leave() };
   }

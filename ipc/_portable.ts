@@ -1,35 +1,51 @@
+import { findByClass } from "../coroutine/_lending.ts";
+
 /**
  * Objects that cross to another process as a reference: what crosses is a small piece of plain data,
  * and the class on the other side makes an object of it that stands for the same thing (the counterpart of
  * Python's `__reduce__`).
  */
 
-/** The method by which an object says what crosses in its place. */
-export const TO_WIRE: unique symbol = Symbol.for("@manyhands/concurrency to wire");
-
 /** What crosses in place of an object. */
 export interface WireForm {
-  /** The name under which {@linkcode registerPortable} knows the class. */
+  /** The name under which {@linkcode setPortable} knows the class. */
   readonly type: string;
   /** Plain data. */
   readonly data: unknown;
 }
 
-/** An object that crosses as a reference. */
-export interface Portable {
-  [TO_WIRE](): WireForm;
-}
-
+const writers = new WeakMap<object, { type: string; toWire: (object: never) => unknown }>();
 const readers = new Map<string, (data: unknown) => unknown>();
 
-/** Tells how an object is made of what crossed. */
-export function registerPortable(type: string, fromWire: (data: unknown) => unknown): void {
+/**
+ * Tells how objects of a class cross.
+ *
+ * @param portable The class.
+ * @param type The name under which both sides know it.
+ * @param toWire Says what crosses in place of an object: plain data.
+ * @param fromWire Makes an object of what crossed.
+ */
+export function setPortable<T extends object>(
+  // deno-lint-ignore no-explicit-any -- the constructor is never called
+  portable: abstract new (...args: any[]) => T,
+  type: string,
+  toWire: (object: T) => unknown,
+  fromWire: (data: unknown) => T,
+): void {
+  writers.set(portable.prototype, { type, toWire });
   readers.set(type, fromWire);
 }
 
 /** Whether a value crosses as a reference. */
-export function isPortable(value: object): value is Portable {
-  return typeof (value as Partial<Portable>)[TO_WIRE] === "function";
+export function isPortable(value: object): boolean {
+  return findByClass(writers, value) !== undefined;
+}
+
+/** What crosses in place of an object, when its class crosses as a reference. */
+export function toWire(value: object): WireForm | undefined {
+  const writer = findByClass(writers, value);
+  if (writer === undefined) return undefined;
+  return { type: writer.type, data: (writer.toWire as (object: object) => unknown)(value) };
 }
 
 /** Makes the object of what crossed. */

@@ -6,13 +6,10 @@
 
 import { Queue as LocalQueue, type QueueStatistics, type WaitOptions } from "../coroutine/mod.ts";
 import { Borrowing, Lending, type LentReference } from "./_family.ts";
-import { type Portable, registerPortable, TO_WIRE, type WireForm } from "./_portable.ts";
+import { setPortable } from "./_portable.ts";
 import { ConnectionClosedError } from "./errors.ts";
 
 const WIRE_TYPE = "ipc.Queue";
-
-/** Makes a queue of what crossed in its place. Set by the class, which alone can. */
-let fromReference: (reference: LentReference) => Queue<unknown>;
 
 /**
  * A first-in, first-out queue that processes of one family share: pass it to a child as an argument.
@@ -48,13 +45,13 @@ let fromReference: (reference: LentReference) => Queue<unknown>;
  *
  * @typeParam T What is put and got.
  */
-export class Queue<T> implements Portable, AsyncDisposable {
+export class Queue<T> implements AsyncDisposable {
   static {
-    fromReference = (reference) => {
+    setPortable(Queue, WIRE_TYPE, (queue) => queue.#lend(), (data) => {
       const queue = new Queue<unknown>();
-      queue.#place = new Borrowing(reference);
+      queue.#place = new Borrowing(readReference(data));
       return queue;
-    };
+    });
   }
 
   /** Where the items are: here, or in another process. */
@@ -181,14 +178,11 @@ export class Queue<T> implements Portable, AsyncDisposable {
     await this.close();
   }
 
-  /** What crosses in place of the queue: used when it is an argument or an item. */
-  [TO_WIRE](): WireForm {
+  #lend(): LentReference {
     this.#checkOpen("pass on");
     const place = this.#place;
-    const data = place instanceof Borrowing
-      ? place.reference
-      : (this.#lending ??= new Lending(place)).reference;
-    return { type: WIRE_TYPE, data };
+    if (place instanceof Borrowing) return place.reference;
+    return (this.#lending ??= new Lending(place)).reference;
   }
 
   async #call(method: Exclude<keyof LocalQueue<T>, symbol>, args: unknown[]): Promise<unknown> {
@@ -205,10 +199,10 @@ export class Queue<T> implements Portable, AsyncDisposable {
   }
 }
 
-registerPortable(WIRE_TYPE, (data) => {
+function readReference(data: unknown): LentReference {
   const { port, id } = (data ?? {}) as Partial<LentReference>;
   if (!Number.isInteger(port) || typeof id !== "string") {
     throw new TypeError("Cannot receive a queue: its reference is not well formed");
   }
-  return fromReference({ port: port!, id });
-});
+  return { port: port!, id };
+}

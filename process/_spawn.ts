@@ -1,4 +1,5 @@
 import type { Boot } from "./_boot.ts";
+import { findConfig } from "./_config.ts";
 import { fromFileUrl, permissionFlags } from "./_permission_flags.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -9,6 +10,8 @@ export type ChildOutput = "inherit" | "piped" | "null";
 export interface SpawnOptions {
   /** The module of the target, then its companions: absolute URLs. */
   modules: readonly string[];
+  /** The module whose configuration file the child gets. */
+  configModule: string;
   boot: Boot;
   permissions: Permissions;
   env: Readonly<Record<string, string>> | undefined;
@@ -31,7 +34,8 @@ export interface Spawned {
  */
 export function spawnChild(options: SpawnOptions): Spawned {
   const { modules, boot, permissions } = options;
-  const config = options.config ?? findConfig(modules[0]!);
+  const config = options.config ??
+    findConfig(options.configModule, chooseProgram(options.executable));
   const args = [
     "run",
     "--quiet",
@@ -66,12 +70,16 @@ function mainModule(modules: readonly string[]): string {
  * The program to run: this one's own path when that may be run, else the name `deno`, which is what
  * `--allow-run=deno` allows. In a compiled program its own path is no `deno`.
  */
+function chooseProgram(executable: string | URL | undefined): string | URL {
+  const own = Deno.build.standalone ? "deno" : Deno.execPath();
+  return executable ?? (mayRun(own) || !mayRun("deno") ? own : "deno");
+}
+
 function spawnDeno(
   executable: string | URL | undefined,
   options: Deno.CommandOptions,
 ): Deno.ChildProcess {
-  const own = Deno.build.standalone ? "deno" : Deno.execPath();
-  const program = executable ?? (mayRun(own) || !mayRun("deno") ? own : "deno");
+  const program = chooseProgram(executable);
   try {
     return new Deno.Command(program, options).spawn();
   } catch (error) {
@@ -97,34 +105,6 @@ function spawnDeno(
 
 function mayRun(command: string): boolean {
   return Deno.permissions.querySync({ name: "run", command }).state === "granted";
-}
-
-/**
- * The configuration file that belongs to a local module: the first one on the way up. A child would look
- * for it from its working directory, and miss the user's import map. Where the directories must not be
- * read, that is what it does.
- */
-function findConfig(module: string): string | undefined {
-  const url = new URL(module);
-  if (url.protocol !== "file:") return undefined;
-  for (let at = new URL(".", url);; at = new URL("..", at)) {
-    for (const name of ["deno.json", "deno.jsonc"]) {
-      const file = fromFileUrl(new URL(name, at));
-      if (Deno.permissions.querySync({ name: "read", path: file }).state !== "granted") {
-        return undefined;
-      }
-      if (isFile(file)) return file;
-    }
-    if (at.pathname === new URL("..", at).pathname) return undefined;
-  }
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 function toPath(path: string | URL): string {

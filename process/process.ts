@@ -24,6 +24,9 @@ const TERMINATE_GRACE_MS = 2_000;
 /** How long a child that has closed its channel may go on before it is killed. */
 const SILENT_GRACE_MS = 5_000;
 
+/** The longest that a timer may take. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A function that a process can run. */
 // deno-lint-ignore no-explicit-any -- every function, whatever its arguments
 export type TargetFunction = (...args: any[]) => unknown;
@@ -44,7 +47,11 @@ export interface ProcessOptions<F extends TargetFunction> {
    * never by its source text.
    */
   target: F | string;
-  /** The arguments. They are copied; queues of `ipc` cross as references. */
+  /**
+   * The arguments. They are copied; queues of `ipc` cross as references.
+   *
+   * @default {[]}
+   */
   args?: Parameters<F> | undefined;
   /**
    * The name, for people.
@@ -65,9 +72,17 @@ export interface ProcessOptions<F extends TargetFunction> {
    * @default {"none"}
    */
   permissions?: Permissions | undefined;
-  /** The environment variables of the child. The default are those of this process. */
+  /**
+   * The environment variables of the child. Without it they are those of this process.
+   *
+   * @default {undefined}
+   */
   env?: Readonly<Record<string, string>> | undefined;
-  /** The working directory of the child. The default is that of this process. */
+  /**
+   * The working directory of the child. Without it, it is that of this process.
+   *
+   * @default {undefined}
+   */
   cwd?: string | URL | undefined;
   /**
    * Where the child's standard output goes: where that of this process goes, to
@@ -83,12 +98,17 @@ export interface ProcessOptions<F extends TargetFunction> {
    */
   stderr?: ChildOutput | undefined;
   /**
-   * The configuration file (import map) of the child. The default is the first `deno.json` found on the
-   * way up from a local module, when the directories may be read; else the child looks for it from its
-   * working directory.
+   * The configuration file (import map) of the child. Without it, it is the first `deno.json` found on
+   * the way up from a local module.
+   *
+   * @default {undefined}
    */
   config?: string | URL | undefined;
-  /** The program to run in place of this process's own `deno`. */
+  /**
+   * The program to run in place of this process's own `deno`.
+   *
+   * @default {undefined}
+   */
   executable?: string | URL | undefined;
 }
 
@@ -228,7 +248,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       timeoutMs,
     );
     try {
-      await this.#begin(arrived, args);
+      await keepAlive(this.#begin(arrived, args));
     } catch (error) {
       if (failed !== undefined) await this.sentinel;
       throw failed === undefined ? error : failed.reason;
@@ -247,7 +267,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    */
   async result(): Promise<Awaited<ReturnType<F>>> {
     this.#checkStarted("get the result of");
-    return await this.#result.promise;
+    return await keepAlive(this.#result.promise);
   }
 
   /**
@@ -268,7 +288,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     signal?.addEventListener("abort", onAbort, { once: true });
     const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timeoutMs);
     try {
-      await Promise.race([this.#exited.promise, stopped]);
+      await keepAlive(Promise.race([this.#exited.promise, stopped]));
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
@@ -326,7 +346,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       this.terminate();
       if (!await this.join({ timeoutMs: TERMINATE_GRACE_MS })) this.kill();
     }
-    if (this.#spawned !== undefined) await this.#exited.promise;
+    if (this.#spawned !== undefined) await keepAlive(this.#exited.promise);
     this.#isClosed = true;
   }
 
@@ -363,13 +383,16 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   #spawn(): Promise<ChildSession> {
     const { permissions = "none", env, cwd, config, executable } = this.#options;
     const { stdout = "inherit", stderr = "inherit" } = this.#options;
+    const companions = this.#options[INTERNALS]?.companions ?? [];
     const arrived = Promise.withResolvers<ChildSession>();
     const hub = acquireHub();
     const ticket = crypto.randomUUID();
     hub.children.set(ticket, arrived.resolve);
     try {
       this.#spawned = spawnChild({
-        modules: [this.#module, ...this.#options[INTERNALS]?.companions ?? []],
+        modules: [this.#module, ...companions],
+        // The module that the user wrote: ours needs no configuration.
+        configModule: companions[0] ?? this.#module,
         boot: {
           port: hub.port,
           key: btoa(String.fromCharCode(...familyKey())),
@@ -402,8 +425,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       alive.delete(this as unknown as Process);
       hub.children.delete(ticket);
       arrived.reject(this.#death());
-      await lifeline.close().catch(() => {});
-      await releaseHub(hub);
+      const released = lifeline.close().catch(() => {}).then(() => releaseHub(hub));
+      await (this.#isBackground() ? released : keepAlive(released));
       this.#exited.resolve();
     });
     return arrived.promise;
@@ -497,6 +520,19 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
  */
 export function activeChildren(): Process[] {
   return [...alive];
+}
+
+/**
+ * Follows a promise, and has this process go on until it settles: neither a child that may outlast the
+ * wish for it nor a hub in the background does so, and a program would end in the midst of an `await`.
+ */
+async function keepAlive<T>(promise: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, LONGEST_TIMER_MS);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 function readModule(module: string | URL): string {

@@ -1,0 +1,86 @@
+import { fromFileUrl } from "./_permission_flags.ts";
+
+/** The names that the runtime looks for, in this order. */
+const NAMES = ["deno.json", "deno.jsonc"];
+
+/** Prints the first of the files that it is given that is there. */
+const PROBE = `
+for (const path of Deno.args) {
+  try {
+    if (Deno.statSync(path).isFile) {
+      console.log(path);
+      break;
+    }
+  } catch {}
+}
+`;
+
+const known = new Map<string, string | undefined>();
+
+/**
+ * The configuration file that belongs to a local module: the first one on the way up. A child needs to be
+ * told: its main module is no file, so it would look for none, and miss the user's import map.
+ *
+ * Where this process may not read the files, a child that may read just them is asked, once for each
+ * directory: that takes the time of one start.
+ *
+ * @param module The module.
+ * @param program How to run `deno`.
+ */
+export function findConfig(module: string, program: string | URL): string | undefined {
+  const url = new URL(module);
+  if (url.protocol !== "file:") return undefined;
+  const directory = new URL(".", url);
+  if (!known.has(directory.href)) {
+    const candidates = candidatesFrom(directory);
+    const found = mayRead(candidates) ? candidates.find(isFile) : probe(candidates, program);
+    known.set(directory.href, found);
+  }
+  return known.get(directory.href);
+}
+
+function candidatesFrom(directory: URL): string[] {
+  const candidates: string[] = [];
+  for (let at = directory;; at = new URL("..", at)) {
+    for (const name of NAMES) candidates.push(fromFileUrl(new URL(name, at)));
+    if (at.href === new URL("..", at).href) return candidates;
+  }
+}
+
+/** All of them: what is not there must not be taken for not readable. */
+function mayRead(paths: readonly string[]): boolean {
+  return paths.every((path) =>
+    Deno.permissions.querySync({ name: "read", path }).state === "granted"
+  );
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function probe(candidates: readonly string[], program: string | URL): string | undefined {
+  const allowed = candidates.map((path) => path.replaceAll(",", ",,")).join(",");
+  try {
+    const { success, stdout } = new Deno.Command(program, {
+      args: [
+        "run",
+        "--quiet",
+        "--no-prompt",
+        `--allow-read=${allowed}`,
+        `data:text/javascript,${encodeURIComponent(PROBE)}`,
+        ...candidates,
+      ],
+      stdin: "null",
+      stderr: "null",
+    }).outputSync();
+    const found = new TextDecoder().decode(stdout).trim();
+    return success && found !== "" ? found : undefined;
+  } catch {
+    // It cannot be run: the start of the child itself will say why.
+    return undefined;
+  }
+}
