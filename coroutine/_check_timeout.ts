@@ -1,5 +1,5 @@
 /** `setTimeout` counts in 32 bits: what is longer fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Checks a `timeoutMs` option.

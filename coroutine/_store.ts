@@ -100,6 +100,8 @@ interface Entry<T> {
 export class PriorityStore<T> implements Store<T> {
   readonly #compare: (a: T, b: T) => number;
   #heap: Entry<T>[] = [];
+  /** Items that came back and have no order among those that were put meanwhile: they leave first. */
+  #unordered: T[] = [];
   #nextTurn = 0;
   #turnGivenBack = 0;
 
@@ -108,7 +110,7 @@ export class PriorityStore<T> implements Store<T> {
   }
 
   get size(): number {
-    return this.#heap.length;
+    return this.#heap.length + this.#unordered.length;
   }
 
   add(item: T): void {
@@ -116,6 +118,7 @@ export class PriorityStore<T> implements Store<T> {
   }
 
   take(): T {
+    if (this.#unordered.length > 0) return this.#unordered.pop() as T;
     const heap = this.#heap;
     const first = heap[0]!;
     const last = heap[heap.length - 1]!;
@@ -132,11 +135,17 @@ export class PriorityStore<T> implements Store<T> {
   }
 
   giveBack(item: T): void {
-    this.#insert({ item, turn: --this.#turnGivenBack });
+    try {
+      this.#insert({ item, turn: --this.#turnGivenBack });
+    } catch {
+      // Who gives back cannot do anything about it, and the item must not be lost.
+      this.#unordered.push(item);
+    }
   }
 
   clear(): void {
     this.#heap = [];
+    this.#unordered = [];
   }
 
   #before(a: Entry<T>, b: Entry<T>): boolean {

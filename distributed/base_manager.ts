@@ -5,7 +5,8 @@
  */
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import type { WaitOptions } from "../coroutine/mod.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
+import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
 import { readKey } from "../ipc/_authentication.ts";
 import { type Connected, connectSession } from "../ipc/_connect.ts";
 import { familyKey } from "../ipc/_family.ts";
@@ -243,9 +244,11 @@ export class BaseManager implements AsyncDisposable {
     options: Partial<RegisterOptions<ManagedFunction>> & Partial<RegisterProxyOptions<unknown>>,
   ): ManagerClass<Record<string, ManagedFunction>> {
     const { callable, exposed } = options;
-    if (typeof typeid !== "string" || typeid === "" || typeid in BaseManager.prototype) {
+    if (
+      typeof typeid !== "string" || ["", "then"].includes(typeid) || typeid in BaseManager.prototype
+    ) {
       throw new TypeError(
-        `Cannot register "${String(typeid)}": it is empty, or the name of a manager's own method`,
+        `Cannot register "${String(typeid)}": it is empty, or a name that managers need themselves`,
       );
     }
     if (callable !== undefined && typeof callable !== "function") {
@@ -269,11 +272,16 @@ export class BaseManager implements AsyncDisposable {
    * Describes a manager. Nothing is opened yet.
    *
    * @param options Where, with which key, and within which limits.
-   * @throws {TypeError} When the address cannot be read, or the key is empty.
+   * @throws {TypeError} When the address cannot be read, the module is no absolute URL, or the key is empty.
    * @throws {RangeError} When the port is not from 0 to 65535.
    */
   constructor(options: BaseManagerOptions = {}) {
-    const { address = "127.0.0.1:0", authkey, shutdownTimeoutMs } = options;
+    const { address = "127.0.0.1:0", authkey, module, shutdownTimeoutMs } = options;
+    if (module !== undefined && !URL.canParse(String(module))) {
+      throw new TypeError(
+        `Cannot create a manager: "module" must be an absolute URL such as import.meta.url, got "${module}"`,
+      );
+    }
     this.#address = parseAddress(address);
     this.#key = authkey === undefined ? familyKey() : readKey(authkey);
     checkTimeout(shutdownTimeoutMs);
@@ -320,6 +328,7 @@ export class BaseManager implements AsyncDisposable {
    * @throws {ProcessStateError} When the manager was used before.
    * @throws {TypeError} When the module is missing, or does not export a registered function.
    * @throws {Deno.errors.AddrInUse} When the port is taken.
+   * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
   async start(options: WaitOptions = {}): Promise<void> {
     const { module } = this.#options;
@@ -337,14 +346,15 @@ export class BaseManager implements AsyncDisposable {
       key: this.#key,
       registrations,
     };
+    const left = countDown(options);
     try {
-      this.#address = await this.#startProcess(spec, options);
-      this.#client = await this.#open(options);
+      this.#address = await this.#startProcess(spec, left);
+      this.#client = await this.#open(left());
       this.#state = "started";
     } catch (error) {
       await this.#process?.[Symbol.asyncDispose]();
       this.#process = undefined;
-      this.#state = "initial";
+      this.#giveUp();
       throw error;
     }
   }
@@ -366,7 +376,7 @@ export class BaseManager implements AsyncDisposable {
     try {
       this.#client = await this.#open(options);
     } catch (error) {
-      this.#state = "initial";
+      this.#giveUp();
       throw error;
     }
   }
@@ -386,10 +396,11 @@ export class BaseManager implements AsyncDisposable {
         "Cannot shut the manager down: it was neither started nor connected",
       );
     }
+    const told = client?.session.call(client.root, "shutdown", []) ?? Promise.resolve();
+    told.catch(() => {});
     try {
-      await client?.session.call(client.root, "shutdown", [], {
-        timeoutMs: this.#shutdownTimeoutMs(),
-      });
+      // Not a limit of the call's own: that one would wait for the other side to take note of it.
+      await waitWithin(told, { timeoutMs: this.#shutdownTimeoutMs() }, () => undefined);
     } catch {
       // It is down already, or its process is ended below.
     }
@@ -432,6 +443,11 @@ export class BaseManager implements AsyncDisposable {
     this.#state = next;
   }
 
+  /** Makes a manager whose start failed as it was; one that was closed meanwhile stays closed. */
+  #giveUp(): void {
+    if (this.#state !== "closed") this.#state = "initial";
+  }
+
   #limits(): ServerLimits {
     const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth } = this.#options;
     return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth };
@@ -441,7 +457,7 @@ export class BaseManager implements AsyncDisposable {
     return this.#options.shutdownTimeoutMs ?? DEFAULT_SHUTDOWN_TIMEOUT_MS;
   }
 
-  async #startProcess(spec: ServerSpec, options: WaitOptions): Promise<Address> {
+  async #startProcess(spec: ServerSpec, left: () => WaitOptions): Promise<Address> {
     const { module, permissions = "none" } = this.#options;
     await using report = new Queue<Address>();
     const processOptions: ProcessOptions<typeof serveManager> & ProcessInternals = {
@@ -457,7 +473,7 @@ export class BaseManager implements AsyncDisposable {
     };
     const process = new Process(processOptions);
     this.#process = process;
-    await process.start(options);
+    await process.start(left());
     // The process ends only when something went wrong: then its error is the answer. To wait for its
     // end keeps this process alive, which the report does not.
     const reported = new AbortController();
@@ -468,7 +484,9 @@ export class BaseManager implements AsyncDisposable {
       });
     failed.catch(() => {});
     try {
-      return await Promise.race([report.get(options), failed]);
+      return await waitWithin(Promise.race([report.get(), failed]), left(), () => {
+        throw new TimeoutError("The manager's process did not serve in time");
+      });
     } finally {
       reported.abort();
     }
@@ -476,12 +494,17 @@ export class BaseManager implements AsyncDisposable {
 
   async #open(options: WaitOptions): Promise<Connected> {
     const { maxMessageBytes, allowLegacyAuth } = this.#options;
-    return await connectSession(this.#address, {
+    const connected = await connectSession(this.#address, {
       ...options,
       key: this.#key,
       maxMessageBytes,
       allowLegacy: allowLegacyAuth,
     });
+    if (this.#state === "closed") {
+      await connected.session.close();
+      throw new ConnectionClosedError("Cannot connect: the manager was closed meanwhile");
+    }
+    return connected;
   }
 
   async #create(typeid: string, args: unknown[]): Promise<unknown> {
@@ -496,6 +519,12 @@ export class BaseManager implements AsyncDisposable {
     const made = await client.session.call(client.root, "create", [typeid, args]);
     return made instanceof RemoteObject ? makeProxy(client.session, made) : made;
   }
+}
+
+/** The same options each time, with what is left of the time limit. */
+function countDown({ signal, timeoutMs }: WaitOptions): () => WaitOptions {
+  const end = performance.now() + checkTimeout(timeoutMs);
+  return () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
 }
 
 /** What is registered with a class, or with the nearest one that it extends. */

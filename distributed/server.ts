@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
 import type { LentCall } from "../coroutine/_lending.ts";
 import { Hub } from "../ipc/_hub.ts";
@@ -131,22 +131,10 @@ export class Server implements AsyncDisposable {
    * @throws {TimeoutError} When it still served after `timeoutMs`.
    */
   async serveForever(options: WaitOptions = {}): Promise<void> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    const timeoutMs = checkTimeout(options.timeoutMs);
-    const { promise: ended, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(() => {
+    await waitWithin(this.#stopped.promise, options, (timeoutMs) => {
       const where = formatAddress(this.#address);
-      reject(new TimeoutError(`The server on ${where} still serves after ${timeoutMs} ms`));
-    }, timeoutMs);
-    try {
-      await Promise.race([this.#stopped.promise, ended]);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    }
+      throw new TimeoutError(`The server on ${where} still serves after ${timeoutMs} ms`);
+    });
   }
 
   /**

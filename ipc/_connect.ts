@@ -1,5 +1,6 @@
 import type { LentMethod } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
 import { authenticateServer, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";
 import { FrameStream } from "./_frame_stream.ts";
@@ -35,38 +36,26 @@ export async function connectSession(
   address: Address,
   options: ConnectOptions,
 ): Promise<Connected> {
+  const timeoutMs = Math.min(checkTimeout(options.timeoutMs), DEFAULT_HANDSHAKE_TIMEOUT_MS);
   const { signal } = options;
   signal?.throwIfAborted();
-  const timeoutMs = Math.min(checkTimeout(options.timeoutMs), DEFAULT_HANDSHAKE_TIMEOUT_MS);
   const peer = formatAddress(address);
   let conn: Deno.TcpConn | undefined;
-  let ended: { reason: unknown } | undefined;
-  const stop = Promise.withResolvers<never>();
-  stop.promise.catch(() => {});
-  const end = (reason: unknown) => {
-    ended ??= { reason };
-    closeQuietly(conn);
-    stop.reject(reason);
-  };
-  const onAbort = () => end(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const timer = setTimeout(
-    () => end(new TimeoutError(`Cannot connect to ${peer}: no answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
+  let isGivenUp = false;
+  const connecting = connectTcp(address, peer).then((opened) => {
+    conn = opened;
+    if (isGivenUp) closeQuietly(conn);
+    return shakeHands(conn, peer, options);
+  });
+  connecting.catch(() => {});
   try {
-    const connecting = connectTcp(address, peer).then((opened) => {
-      conn = opened;
-      if (ended !== undefined) closeQuietly(opened);
+    return await waitWithin(connecting, { signal, timeoutMs }, () => {
+      throw new TimeoutError(`Cannot connect to ${peer}: no answer within ${timeoutMs} ms`);
     });
-    await Promise.race([connecting, stop.promise]);
-    return await shakeHands(conn!, peer, options);
   } catch (error) {
+    isGivenUp = true;
     closeQuietly(conn);
-    throw ended === undefined ? error : ended.reason;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    throw error;
   }
 }
 

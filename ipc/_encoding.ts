@@ -46,11 +46,18 @@ export function encode(value: unknown): Encoded {
   if (value instanceof Uint8Array && value.constructor === Uint8Array) {
     return { encoding: Encoding.BYTES, payload: value };
   }
-  nodesLeft = MOST_PLAIN_NODES;
-  if (isPlain(value, 0)) return { encoding: Encoding.JSON, payload: JSON.stringify(value) };
+  const plain = encodePlain(value);
+  if (plain !== undefined) return plain;
   const references: Reference[] = [];
-  const rest = takeReferences(value, [], references, new Set());
+  const rest = takeReferences(value, [], references, new Set(), new Set());
   return references.length === 0 ? clone(value) : withReferences(rest, references);
+}
+
+/** What crosses in place of the objects of a value that cross as references. */
+export function referencesIn(value: unknown): WireForm[] {
+  const references: Reference[] = [];
+  takeReferences(value, [], references, new Set(), new Set());
+  return references.map(({ wire }) => wire);
 }
 
 /**
@@ -65,7 +72,8 @@ export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unkn
     case Encoding.JSON:
       return JSON.parse(decoder.decode(payload));
     case Encoding.V8:
-      return serializer().deserialize(payload);
+      // A copy: typed arrays come out as views of what they are read from, which is used again.
+      return serializer().deserialize(payload.slice());
     case Encoding.BYTES:
       return payload.slice();
     case Encoding.REFERENCES:
@@ -76,6 +84,12 @@ export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unkn
 }
 
 let nodesLeft = 0;
+
+function encodePlain(value: unknown): Encoded | undefined {
+  nodesLeft = MOST_PLAIN_NODES;
+  if (!isPlain(value, 0)) return undefined;
+  return { encoding: Encoding.JSON, payload: JSON.stringify(value) };
+}
 
 /** Whether JSON gives back the same value. */
 function isPlain(value: unknown, depth: number): boolean {
@@ -93,6 +107,8 @@ function isPlain(value: unknown, depth: number): boolean {
   }
   if (value === null) return true;
   if (depth > DEEPEST_PLAIN || --nodesLeft < 0) return false;
+  // JSON would call it, also when it is not enumerable and so not met below.
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return false;
   if (Array.isArray(value)) {
     // A hole reads as undefined, which is not plain.
     for (let i = 0; i < value.length; i++) if (!isPlain(value[i], depth + 1)) return false;
@@ -130,14 +146,20 @@ interface Reference {
   readonly wire: WireForm;
 }
 
-/** Copies arrays and plain objects that lead to a reference, with `null` in its place. */
+/**
+ * Copies arrays and plain objects that lead to a reference, with `null` in its place.
+ *
+ * @param above The objects on the way to this one.
+ * @param without Objects that are known to lead to none: what is met twice is looked through once.
+ */
 function takeReferences(
   value: unknown,
   path: Path,
   found: Reference[],
   above: Set<object>,
+  without: Set<object>,
 ): unknown {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || without.has(value)) return value;
   const wire = toWire(value);
   if (wire !== undefined) {
     found.push({ path: [...path], wire });
@@ -149,22 +171,29 @@ function takeReferences(
   if (above.has(value)) return value;
   above.add(value);
   const before = found.length;
-  const copy: Record<string | number, unknown> = isArray
-    ? [...value] as unknown as Record<number, unknown>
-    : { ...value };
+  let copy: Record<string | number, unknown> | undefined;
   for (const key of Object.keys(value)) {
     const at = isArray ? Number(key) : key;
+    // A property beside the elements of an array: V8 carries it, without references inside.
+    if (Number.isNaN(at)) continue;
+    const inner = (value as Record<string, unknown>)[key];
     path.push(at);
-    copy[at] = takeReferences((value as Record<string, unknown>)[key], path, found, above);
+    const rest = takeReferences(inner, path, found, above, without);
     path.pop();
+    if (rest === inner) continue;
+    // Not spread: that would fill the holes of an array.
+    copy ??= (isArray ? value.slice() : { ...value }) as Record<string | number, unknown>;
+    copy[at] = rest;
   }
   above.delete(value);
-  return found.length > before ? copy : value;
+  if (found.length === before) without.add(value);
+  return copy ?? value;
 }
 
 function withReferences(value: unknown, references: Reference[]): Encoded {
   const head = new TextEncoder().encode(JSON.stringify(references));
-  const { encoding, payload } = encode(value);
+  // Not `encode`: it would look for references again, and find those inside a circle again and again.
+  const { encoding, payload } = encodePlain(value) ?? clone(value);
   const body = typeof payload === "string" ? new TextEncoder().encode(payload) : payload;
   const bytes = new Uint8Array(4 + head.length + 1 + body.length);
   new DataView(bytes.buffer).setUint32(0, head.length);
@@ -246,7 +275,8 @@ function checkCarriable(value: unknown, path: Path, seen: Set<object>): void {
   if (value instanceof Map) {
     for (const [key, entry] of value) {
       checkCarriable(key, [...path, "(key)"], seen);
-      checkCarriable(entry, [...path, String(key)], seen);
+      const step = typeof key === "object" && key !== null ? "(entry)" : String(key);
+      checkCarriable(entry, [...path, step], seen);
     }
   } else if (value instanceof Set) {
     for (const entry of value) checkCarriable(entry, [...path, "(entry)"], seen);

@@ -38,6 +38,8 @@ interface Connection {
   borrowed: number;
   /** Whether it stays when nothing is borrowed: the channel to the parent. */
   readonly lasting: boolean;
+  /** Whether nothing is borrowed over it any more and it is being closed. */
+  isLeaving: boolean;
 }
 
 /** The key that all processes of the family have. */
@@ -58,7 +60,8 @@ export async function joinFamily(
   key = parent.key;
   const { port, ticket } = parent;
   const connected = await connectSession({ hostname: LOOPBACK, port }, { key, ticket, methods });
-  connections.set(port, Promise.resolve({ ...connected, borrowed: 0, lasting: true }));
+  const connection = { ...connected, borrowed: 0, lasting: true, isLeaving: false };
+  connections.set(port, Promise.resolve(connection));
   return connected.session;
 }
 
@@ -161,8 +164,7 @@ export class Borrowing {
 
   async #open(): Promise<{ connection: Connection; object: RemoteObject }> {
     const { port, id } = this.reference;
-    const connection = await connectionTo(port);
-    connection.borrowed++;
+    const connection = await enter(port);
     try {
       const object = await connection.session.call(connection.root, "borrow", [id]);
       return { connection, object: object as RemoteObject };
@@ -173,27 +175,33 @@ export class Borrowing {
   }
 }
 
-async function connectionTo(port: number): Promise<Connection> {
+/** A connection on which one more object may be borrowed. Each call is followed by {@linkcode leave}. */
+async function enter(port: number): Promise<Connection> {
   const known = await connections.get(port);
-  if (known !== undefined && !known.session.isClosed) return known;
+  if (known !== undefined && !known.session.isClosed && !known.isLeaving) {
+    known.borrowed++;
+    return known;
+  }
   if (known?.lasting === true) {
     throw new ConnectionLostError("Lost the connection to the parent process");
   }
   const opening = connectSession({ hostname: LOOPBACK, port }, { key: familyKey() })
-    .then((connected) => ({ ...connected, borrowed: 0, lasting: false }));
+    .then((connected) => ({ ...connected, borrowed: 1, lasting: false, isLeaving: false }));
   connections.set(port, opening);
   try {
     return await opening;
   } catch (error) {
-    connections.delete(port);
+    if (connections.get(port) === opening) connections.delete(port);
     throw error;
   }
 }
 
 async function leave(connection: Connection): Promise<void> {
   if (--connection.borrowed > 0 || connection.lasting) return;
+  connection.isLeaving = true;
   for (const [port, known] of connections) {
-    if (await known.catch(() => undefined) === connection) connections.delete(port);
+    const found = await known.catch(() => undefined);
+    if (found === connection && connections.get(port) === known) connections.delete(port);
   }
   await connection.session.close();
 }

@@ -15,6 +15,9 @@ import { Session } from "./_session.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ProtocolError } from "./errors.ts";
 
+/** How long to wait after a connection could not be accepted, for lack of descriptors for example. */
+const ACCEPT_RETRY_MS = 10;
+
 /** Options for {@linkcode Hub}. */
 export interface HubOptions {
   key: Uint8Array<ArrayBuffer>;
@@ -87,9 +90,14 @@ export class Hub {
    * @param reason What the other sides are told.
    */
   async close(reason: string): Promise<void> {
+    // The event loop must wait for what is awaited below, also when it did not have to before.
+    this.#listener?.ref();
     this.#listener?.close();
     this.#listener = undefined;
-    for (const conn of this.#newcomers) close(conn);
+    for (const conn of this.#newcomers) {
+      conn.ref();
+      close(conn);
+    }
     await Promise.all([...this.#sessions].map((session) => session.close(reason)));
     await this.#accepting;
     await Promise.all(this.#pending);
@@ -104,7 +112,7 @@ export class Hub {
         if (this.#listener !== listener) return;
         // One connection failed before it was there, or descriptors ran out: the next may succeed.
         this.#options.onRefused?.(error);
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
       const serving = this.#serve(conn).finally(() => this.#pending.delete(serving));

@@ -138,7 +138,8 @@ export class Session {
     const signal = options.signal ?? inner;
     const timeoutMs = checkTimeout(options.timeoutMs);
     signal?.throwIfAborted();
-    if (this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
+    // Not once: all who wait are woken at a time, and one of them may fill the output again.
+    while (this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
       await this.#stream.drained(HIGH_WATER_BYTES);
       signal?.throwIfAborted();
     }

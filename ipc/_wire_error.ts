@@ -34,9 +34,23 @@ interface WireErrorObject {
 /** Causes of causes are followed this far. */
 const DEEPEST_CAUSE = 16;
 
+/** With more errors in one, the causes of the rest are left out: one may hold itself several times. */
+const MOST_ERRORS = 10_000;
+
+let errorsLeft = 0;
+
+/** Fields that cross by themselves, also when they were assigned and so are enumerable. */
+const CARRIED_APART: ReadonlySet<string> = new Set(["name", "message", "stack", "cause"]);
+
 /** Encodes what was thrown. This never throws: what cannot be carried is left out or told as text. */
 export function encodeError(thrown: unknown): Encoded {
-  return encode(toWireError(thrown, 0));
+  errorsLeft = MOST_ERRORS;
+  try {
+    return encode(toWireError(thrown, 0));
+  } catch {
+    // A getter of the user's that throws, or something that has no text.
+    return encode(toWireError(new RemoteError("An error was thrown that cannot be read"), 0));
+  }
 }
 
 /** Makes the error of what {@linkcode encodeError} wrote and `decode` read. */
@@ -59,7 +73,7 @@ function toWireError(thrown: unknown, depth: number): WireError {
     message: String(thrown.message),
     stack: String(thrown.stack ?? ""),
   };
-  if (depth < DEEPEST_CAUSE) {
+  if (depth < DEEPEST_CAUSE && --errorsLeft > 0) {
     if ("cause" in thrown) wire.cause = toWireError(thrown.cause, depth + 1);
     if (thrown instanceof AggregateError) {
       wire.errors = thrown.errors.map((error) => toWireError(error, depth + 1));
@@ -68,7 +82,8 @@ function toWireError(thrown: unknown, depth: number): WireError {
   const fields: Record<string, unknown> = {};
   for (const key of Object.keys(thrown)) {
     const value = (thrown as unknown as Record<string, unknown>)[key];
-    if (key !== "name" && isCarriable(value)) fields[key] = value;
+    if (CARRIED_APART.has(key) || (key === "errors" && wire.errors !== undefined)) continue;
+    if (isCarriable(value)) fields[key] = value;
   }
   if (Object.keys(fields).length > 0) wire.fields = fields;
   return wire;

@@ -63,7 +63,8 @@ function isFile(path: string): boolean {
 }
 
 function probe(candidates: readonly string[], program: string | URL): string | undefined {
-  const allowed = candidates.map((path) => path.replaceAll(",", ",,")).join(",");
+  // A comma separates entries of a flag, and cannot be part of one.
+  const allowed = candidates.filter((path) => !path.includes(",")).join(",");
   try {
     const { success, stdout } = new Deno.Command(program, {
       args: [

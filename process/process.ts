@@ -4,13 +4,21 @@
  * @module
  */
 
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { checkTimeout, LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
-import { encode } from "../ipc/_encoding.ts";
-import { acquireHub, type ChildSession, familyKey, releaseHub } from "../ipc/_family.ts";
+import { encode, referencesIn } from "../ipc/_encoding.ts";
+import {
+  acquireHub,
+  type ChildSession,
+  familyKey,
+  type LentReference,
+  releaseHub,
+} from "../ipc/_family.ts";
 import { ConnectionClosedError, ConnectionLostError } from "../ipc/mod.ts";
 import { exitCodeOf } from "./_exit_code.ts";
 import { INTERNALS, type ProcessInternals } from "./_internals.ts";
+import { withNet } from "./_permission_flags.ts";
 import { type ChildOutput, spawnChild, type Spawned } from "./_spawn.ts";
 import { nextIdentity, state } from "./_state.ts";
 import { ProcessDiedError, ProcessStateError } from "./errors.ts";
@@ -23,9 +31,6 @@ const TERMINATE_GRACE_MS = 2_000;
 
 /** How long a child that has closed its channel may go on before it is killed. */
 const SILENT_GRACE_MS = 5_000;
-
-/** The longest that a timer may take. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A function that a process can run. */
 // deno-lint-ignore no-explicit-any -- every function, whatever its arguments
@@ -229,45 +234,45 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
   async start(options: WaitOptions = {}): Promise<void> {
-    const { signal } = options;
-    const timeoutMs = checkTimeout(options.timeoutMs);
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
+    checkTimeout(options.timeoutMs);
     this.#checkStart();
     const args = [...this.#options.args ?? []];
     encode(args);
-    const arrived = this.#spawn();
-    let failed: { reason: unknown } | undefined;
-    const stop = (reason: unknown) => {
-      failed ??= { reason };
-      this.kill();
-    };
-    const onAbort = () => stop(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(
-      () => stop(new TimeoutError(`${this.#name} did not start within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    let settled = false;
+    const begun = this.#begin(this.#spawn(args), args).finally(() => settled = true);
+    begun.catch(() => {});
+    const waiting = waitWithin(begun, options, (timeoutMs) => {
+      throw new TimeoutError(`${this.#name} did not start within ${timeoutMs} ms`);
+    });
     try {
-      await keepAlive(this.#begin(arrived, args));
+      await keepAlive(waiting);
     } catch (error) {
-      if (failed !== undefined) await this.sentinel;
-      throw failed === undefined ? error : failed.reason;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      if (!settled) {
+        // The caller does not want to wait any more.
+        this.kill();
+        await keepAlive(this.sentinel);
+      }
+      throw error;
     }
   }
 
   /**
    * What the target returned.
    *
+   * @param options How long to wait, and what stops the wait. The process is not stopped.
    * @returns The value, when the target has returned it.
    * @throws {ProcessStateError} When the process was not started.
    * @throws {ProcessDiedError} When the process ended before the target did.
+   * @throws {TimeoutError} When the target had not returned after `timeoutMs`.
    */
-  async result(): Promise<Awaited<ReturnType<F>>> {
+  async result(options: WaitOptions = {}): Promise<Awaited<ReturnType<F>>> {
     this.#checkStarted("get the result of");
-    return await keepAlive(this.#result.promise);
+    return await keepAlive(waitWithin(this.#result.promise, options, (timeoutMs) => {
+      throw new TimeoutError(
+        `${this.#name} runs, and "${this.#target}" did not return within ${timeoutMs} ms`,
+      );
+    }));
   }
 
   /**
@@ -278,22 +283,9 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    * @throws {ProcessStateError} When the process was not started.
    */
   async join(options: WaitOptions = {}): Promise<boolean> {
-    const { signal } = options;
-    const timeoutMs = checkTimeout(options.timeoutMs);
-    signal?.throwIfAborted();
     this.#checkStarted("join");
-    if (this.#status === undefined && timeoutMs === 0) return false;
-    const { promise: stopped, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => reject(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timeoutMs);
-    try {
-      await keepAlive(Promise.race([this.#exited.promise, stopped]));
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    }
-    return this.#status !== undefined;
+    const ended = this.#exited.promise.then(() => true);
+    return await keepAlive(waitWithin(ended, options, () => false));
   }
 
   /**
@@ -327,7 +319,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   }
 
   /**
-   * Forgets a process that has ended or was never started. Nothing can be asked of it afterwards.
+   * Forgets a process that has ended or was never started. It cannot be started, joined or signalled
+   * afterwards.
    *
    * @throws {ProcessStateError} When the process still runs.
    */
@@ -380,12 +373,17 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     }
   }
 
-  #spawn(): Promise<ChildSession> {
+  #spawn(args: unknown[]): Promise<ChildSession> {
     const { permissions = "none", env, cwd, config, executable } = this.#options;
     const { stdout = "inherit", stderr = "inherit" } = this.#options;
     const companions = this.#options[INTERNALS]?.companions ?? [];
     const arrived = Promise.withResolvers<ChildSession>();
     const hub = acquireHub();
+    // What the child is given to use, it may reach: queues that live in other processes than this one.
+    const reachable = portsOf(args).filter((port) => port !== hub.port).reduce<Permissions>(
+      (granted, port) => withNet(granted, `127.0.0.1:${port}`),
+      permissions,
+    );
     const ticket = crypto.randomUUID();
     hub.children.set(ticket, arrived.resolve);
     try {
@@ -403,7 +401,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
           parent: { name: state.name, pid: Deno.pid },
           target: this.#target,
         },
-        permissions,
+        permissions: reachable,
         env,
         cwd,
         stdout,
@@ -533,6 +531,12 @@ async function keepAlive<T>(promise: Promise<T>): Promise<T> {
   } finally {
     clearInterval(timer);
   }
+}
+
+/** The ports on loopback of the objects that are passed as references. */
+function portsOf(args: unknown[]): number[] {
+  const ports = referencesIn(args).map(({ data }) => (data as Partial<LentReference>).port);
+  return [...new Set(ports.filter((port) => port !== undefined))];
 }
 
 function readModule(module: string | URL): string {
