@@ -379,14 +379,14 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     const companions = this.#options[INTERNALS]?.companions ?? [];
     const arrived = Promise.withResolvers<ChildSession>();
     const hub = acquireHub();
-    // What the child is given to use, it may reach: queues that live in other processes than this one.
-    const reachable = portsOf(args).filter((port) => port !== hub.port).reduce<Permissions>(
-      (granted, port) => withNet(granted, `127.0.0.1:${port}`),
-      permissions,
-    );
     const ticket = crypto.randomUUID();
     hub.children.set(ticket, arrived.resolve);
     try {
+      // What the child is given to use, it may reach: queues that live in other processes than this one.
+      const reachable = portsOf(args).filter((port) => port !== hub.port).reduce<Permissions>(
+        (granted, port) => withNet(granted, `127.0.0.1:${port}`),
+        permissions,
+      );
       this.#spawned = spawnChild({
         modules: [this.#module, ...companions],
         // The module that the user wrote: ours needs no configuration.

@@ -6,6 +6,10 @@
  */
 
 import { AssertionError } from "@std/assert";
+import { guard } from "./guard.ts";
+
+/** How long a test may take before it counts as one that would wait for ever, in milliseconds. */
+const TEST_LIMIT_MS = 120_000;
 
 /** How long a Worker or a child on its way out may take, in milliseconds. */
 const EXIT_TIMEOUT_MS = 5_000;
@@ -26,8 +30,8 @@ export interface Hand {
 }
 
 /**
- * A test that fails when it leaves a Worker or a child process alive. It waits for exits that are
- * under way.
+ * A test that fails when it leaves a Worker or a child process alive, or never ends. It waits for
+ * exits that are under way.
  */
 export function leakTest(
   name: string,
@@ -38,7 +42,10 @@ export function leakTest(
   Deno.test({
     ...definition,
     name,
-    fn: (context) => assertNoLeaks(() => fn(context), { exitTimeoutMs }),
+    fn: (context) =>
+      assertNoLeaks(async () => {
+        await guard(Promise.resolve(fn(context)), () => `"${name}" to end`, TEST_LIMIT_MS);
+      }, { exitTimeoutMs }),
   });
 }
 
