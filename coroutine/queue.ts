@@ -107,6 +107,8 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #joiners = new Waiters<void>();
   #unfinished = 0;
   #isShutDown = false;
+  /** Whether what comes back is thrown away, as all that was held has been. */
+  #isDiscarding = false;
 
   /**
    * Creates an empty queue.
@@ -261,6 +263,7 @@ export class Queue<T> implements AsyncIterable<T> {
   shutdown(options: QueueShutdownOptions = {}): void {
     this.#isShutDown = true;
     if (options.immediate === true) {
+      this.#isDiscarding = true;
       this.#unfinished -= this.#store.size;
       this.#store.clear();
       if (this.#unfinished === 0) this.#joiners.grantAll();
@@ -341,6 +344,10 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** Puts an item that was taken back to the head, also into a full queue: it had its place. */
   #giveBack(item: T): void {
+    if (this.#isDiscarding) {
+      if (--this.#unfinished === 0) this.#joiners.grantAll();
+      return;
+    }
     const getter = this.#getters.first();
     if (getter !== undefined) getter.grant(item);
     else this.#store.giveBack(item);

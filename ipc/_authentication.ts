@@ -58,19 +58,20 @@ export async function authenticateClient(
 }
 
 /**
- * The connecting side: answers first, then challenges. Its `#WELCOME#` is still in the output when
- * this ends, so that it leaves in one write with the first request (a write of its own costs 40 ms
- * where the other side delays its acknowledgements).
+ * The connecting side: answers first, then challenges.
  *
+ * @param first The first request to a side that speaks the native protocol. It leaves in one write with
+ * the `#WELCOME#`, which would cost 40 ms by itself where the other side delays its acknowledgements.
  * @returns Whether the other side speaks the native protocol.
  */
 export async function authenticateServer(
   stream: FrameStream,
   key: Uint8Array<ArrayBuffer>,
   options: AuthenticationOptions = {},
+  first?: Uint8Array,
 ): Promise<boolean> {
   const native = await answerChallenge(stream, key, options);
-  await deliverChallenge(stream, key, options);
+  await deliverChallenge(stream, key, options, native ? first : undefined);
   return native;
 }
 
@@ -78,6 +79,7 @@ async function deliverChallenge(
   stream: FrameStream,
   key: Uint8Array<ArrayBuffer>,
   options: AuthenticationOptions,
+  next?: Uint8Array,
 ): Promise<void> {
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   const message = join(DIGEST_PREFIX, random, NATIVE_MARK);
@@ -98,6 +100,7 @@ async function deliverChallenge(
     );
   }
   stream.send(WELCOME);
+  if (next !== undefined) stream.send(next);
 }
 
 async function answerChallenge(

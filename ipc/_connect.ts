@@ -67,29 +67,27 @@ async function shakeHands(
   // Small messages must not wait for the acknowledgement of the one before.
   conn.setNoDelay(true);
   const stream = new FrameStream(conn, { peer, maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
-  const native = await authenticateServer(stream, options.key, {
-    allowLegacy: options.allowLegacy,
-  });
-  if (!native) {
+  const methods = options.methods ?? {};
+  const hello = writeHello({ methods: Object.keys(methods), ticket: options.ticket });
+  const { key, allowLegacy } = options;
+  if (!await authenticateServer(stream, key, { allowLegacy }, hello)) {
     throw new ProtocolError(
       `Cannot connect to ${peer}: it has the key, but does not speak the native protocol of this package`,
     );
   }
-  const methods = options.methods ?? {};
   stream.maxFrameBytes = MAX_HELLO_BYTES;
-  stream.send(writeHello({ methods: Object.keys(methods), ticket: options.ticket }));
   const frame = await stream.receive();
   if (frame === undefined) {
     throw new ConnectionLostError(`Lost the connection to ${peer} before it said hello`);
   }
-  const hello = readHello(frame);
-  if (hello === undefined) {
+  const answer = readHello(frame);
+  if (answer === undefined) {
     throw new ProtocolError(`Cannot connect to ${peer}: its first message is not readable`);
   }
   stream.maxFrameBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
   const session = new Session(stream, { methods, background: true });
   session.start();
-  return { session, root: rootObject(hello) };
+  return { session, root: rootObject(answer) };
 }
 
 async function connectTcp(address: Address, peer: string): Promise<Deno.TcpConn> {

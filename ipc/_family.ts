@@ -4,7 +4,7 @@ import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
 import { type RemoteObject, rootObject, type Session } from "./_session.ts";
-import { ConnectionLostError } from "./errors.ts";
+import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 
 /**
  * The family: a process, its children, and theirs. They have one key, which each child gets over its
@@ -139,7 +139,7 @@ export class Lending {
 export class Borrowing {
   readonly reference: LentReference;
   #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
-  #isClosed = false;
+  readonly #closed = new AbortController();
 
   constructor(reference: LentReference) {
     this.reference = reference;
@@ -149,13 +149,19 @@ export class Borrowing {
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     this.#opening ??= this.#open();
     const { connection, object } = await this.#opening;
-    return await connection.session.call(object, method, args);
+    // Whoever waits for an object that is given back meanwhile must not wait for ever.
+    const own = (args.at(-1) as { signal?: AbortSignal } | undefined)?.signal;
+    const closed = this.#closed.signal;
+    const signal = own === undefined ? closed : AbortSignal.any([own, closed]);
+    return await connection.session.call(object, method, args, { signal });
   }
 
   /** Gives the object back. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(
+      new ConnectionClosedError("The object was given back before the call had its answer"),
+    );
     const opened = await this.#opening?.catch(() => undefined);
     if (opened === undefined) return;
     opened.connection.session.release(opened.object);

@@ -1,5 +1,6 @@
 import { Delivery, type LentMethod, type Seat } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
 import { decode, encode, type Encoded } from "./_encoding.ts";
@@ -80,6 +81,9 @@ export class Session {
   readonly #closed = Promise.withResolvers<void>();
   #nextCall = 1;
   #nextLent = 1;
+  /** Settles when the last one who waits for room in the output has had its turn. */
+  #line: Promise<void> = Promise.resolve();
+  #inLine = 0;
   /** Calls in flight that keep the process alive. */
   #holding = 0;
   #ended: { error: Error } | undefined;
@@ -138,31 +142,55 @@ export class Session {
     const signal = options.signal ?? inner;
     const timeoutMs = checkTimeout(options.timeoutMs);
     signal?.throwIfAborted();
-    // Not once: all who wait are woken at a time, and one of them may fill the output again.
-    while (this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
-      await this.#stream.drained(HIGH_WATER_BYTES);
-      signal?.throwIfAborted();
+    let leaveLine: (() => void) | undefined;
+    if (this.#inLine > 0 || this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
+      leaveLine = await this.#waitInLine({ signal, timeoutMs });
     }
-    if (this.#ended !== undefined) throw this.#ended.error;
-    const methodNumber = methodNumberOf(object, method);
-    let sent = args;
-    let flags = 0;
-    if (inner !== undefined) {
-      const { signal: _, ...rest } = last as { signal: AbortSignal };
-      sent = [...args.slice(0, -1), rest];
-      flags |= Flag.SIGNAL;
+    let id: number;
+    try {
+      if (this.#ended !== undefined) throw this.#ended.error;
+      let sent = args;
+      let flags = 0;
+      if (inner !== undefined) {
+        const { signal: _, ...rest } = last as { signal: AbortSignal };
+        sent = [...args.slice(0, -1), rest];
+        flags |= Flag.SIGNAL;
+      }
+      const methodNumber = methodNumberOf(object, method);
+      const { encoding, payload } = encodeArguments(sent);
+      id = this.#nextId();
+      const head = makeCallHead(Message.CALL, flags | encoding, id, object.id, methodNumber);
+      this.#stream.send(head, payload);
+    } finally {
+      leaveLine?.();
     }
-    const id = this.#nextId();
-    const encoded = encodeArguments(sent);
-    const head = makeCallHead(
-      Message.CALL,
-      flags | encoded.encoding,
-      id,
-      object.id,
-      methodNumber,
-    );
-    this.#stream.send(head, encoded.payload);
     return await this.#answer(id, method, signal, timeoutMs, options.background ?? false);
+  }
+
+  /**
+   * Waits until there is room in the output, and until all who came before have used it.
+   *
+   * @returns Lets the next one go on.
+   */
+  async #waitInLine(options: WaitOptions): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const leave = () => {
+      this.#inLine--;
+      resolve();
+    };
+    const turn = this.#line.then(() => this.#stream.drained(HIGH_WATER_BYTES));
+    this.#line = promise;
+    this.#inLine++;
+    try {
+      await waitWithin(turn, options, (timeoutMs) => {
+        throw new TimeoutError(`${this.peer} took nothing of what was sent within ${timeoutMs} ms`);
+      });
+    } catch (error) {
+      // Those behind still wait for those before.
+      turn.then(leave);
+      throw error;
+    }
+    return leave;
   }
 
   /** Calls a method of the other side without waiting for an answer; an error there is not told. */
