@@ -27,6 +27,25 @@ await queue.put(42);
 console.log(await queue.get());
 `;
 
+const MANAGER_USER = `
+import { Queue } from "${PACKAGE}/coroutine";
+import { BaseManager } from "${PACKAGE}/distributed";
+
+const tasks = new Queue<number>();
+export function getTasks(): Queue<number> {
+  return tasks;
+}
+const Manager = BaseManager.register("getTasks", { callable: getTasks });
+
+if (import.meta.main) {
+  await using manager = new Manager({ module: import.meta.url });
+  await manager.start();
+  const remote = await manager.getTasks();
+  await remote.put(49);
+  console.log(await remote.get());
+}
+`;
+
 const PROCESS_FLAGS = ["--no-prompt", "--allow-run=deno", "--allow-net=127.0.0.1"];
 
 leakTest(
@@ -53,6 +72,13 @@ leakTest(
     assertEquals([code, stdout], [0, "49\n"], stderr);
   },
 );
+
+leakTest("distributed.BaseManager from JSR serves in a process of its own", async () => {
+  await using registry = await startRegistry(await packProject());
+  await using consumer = await Consumer.create(registry, { "main.ts": MANAGER_USER });
+  const { code, stdout, stderr } = await consumer.deno("run", ...PROCESS_FLAGS, "main.ts");
+  assertEquals([code, stdout], [0, "49\n"], stderr);
+});
 
 leakTest("coroutine.Queue from JSR needs no permission", async () => {
   await using registry = await startRegistry(await packProject());
