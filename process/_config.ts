@@ -32,11 +32,17 @@ export function findConfig(module: string, program: string | URL): string | unde
   if (url.protocol !== "file:") return undefined;
   const directory = new URL(".", url);
   if (!known.has(directory.href)) {
-    const candidates = candidatesFrom(directory);
-    const found = mayRead(candidates) ? candidates.find(isFile) : probe(candidates, program);
-    known.set(directory.href, found);
+    known.set(directory.href, findFirst(candidatesFrom(directory), program));
   }
   return known.get(directory.href);
+}
+
+function findFirst(candidates: readonly string[], program: string | URL): string | undefined {
+  for (const [i, path] of candidates.entries()) {
+    if (!mayRead(path)) return probe(candidates.slice(i), program);
+    if (isFile(path)) return path;
+  }
+  return undefined;
 }
 
 function candidatesFrom(directory: URL): string[] {
@@ -47,11 +53,8 @@ function candidatesFrom(directory: URL): string[] {
   }
 }
 
-/** All of them: what is not there must not be taken for not readable. */
-function mayRead(paths: readonly string[]): boolean {
-  return paths.every((path) =>
-    Deno.permissions.querySync({ name: "read", path }).state === "granted"
-  );
+function mayRead(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 function isFile(path: string): boolean {
