@@ -7,6 +7,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
 import { ConnectionClosedError, Queue } from "../../ipc/mod.ts";
 import {
@@ -69,7 +70,7 @@ leakTest(
 leakTest("Process.start() rejects with what the module throws when it is imported", async () => {
   await using child = make(fixture("throws_at_import.ts"), "work", { stderr: "piped" });
   const starting = child.start();
-  const printed = new Response(child.stderr).text();
+  const printed = toText(child.stderr);
   const error = await assertRejects(() => starting, RangeError);
   assertEquals(error.message, "thrown at import");
   assertInstanceOf(error.cause, TypeError);

@@ -10,6 +10,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
 import { Queue, RemoteError } from "../../ipc/mod.ts";
 import {
@@ -344,7 +345,7 @@ leakTest("Process.exitCode is what Deno.exitCode was set to", async () => {
 leakTest("Process.result() rejects when the runtime ends the child", async () => {
   await using child = make(targets.rejectUnhandled, [], { stderr: "piped" });
   await child.start();
-  const errors = new Response(child.stderr).text();
+  const errors = toText(child.stderr);
   const error = await assertRejects(() => child.result(), ProcessDiedError);
   assertEquals(error.exitCode, 1);
   assertStringIncludes(await errors, "nobody handles this");
@@ -426,7 +427,7 @@ leakTest(
   async () => {
     await using child = make(targets.failWith, ["range"], { name: "Printer", stderr: "piped" });
     await child.start();
-    const printed = await new Response(child.stderr).text();
+    const printed = await toText(child.stderr);
     assertStringIncludes(printed, "Uncaught (in process Printer)");
     assertStringIncludes(printed, "RangeError: out of range");
     assertStringIncludes(printed, "the cause");

@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { toText } from "@std/streams/to-text";
 import { ConnectionClosedError, Queue } from "../../ipc/mod.ts";
 import { Process, type ProcessOptions, type TargetFunction } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
@@ -154,8 +155,8 @@ leakTest("Process.stdout and Process.stderr are what the child prints, when pipe
   });
   await child.start();
   const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
+    toText(child.stdout),
+    toText(child.stderr),
   ]);
   assertEquals([out, err], ["to stdout\n", "to stderr\n"]);
   await child.join();
@@ -188,6 +189,6 @@ leakTest("Process.stdout: pipes that nobody reads do not hold up the child's end
   await child.start();
   await child.join();
   assertEquals(child.exitCode, 0);
-  assertStringIncludes(await new Response(child.stdout).text(), "few words");
+  assertStringIncludes(await toText(child.stdout), "few words");
   await child.stderr.cancel();
 });

@@ -7,9 +7,7 @@
 
 export * from "./assert.ts";
 export * from "./assertion_error.ts";
-export * from "./equal.ts";
 export * from "./equals.ts";
-export * from "./fail.ts";
 export * from "./greater.ts";
 export * from "./instance_of.ts";
 export * from "./less.ts";

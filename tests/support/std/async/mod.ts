@@ -5,7 +5,4 @@
  * @module
  */
 
-export * from "./abortable.ts";
-export * from "./deadline.ts";
 export * from "./delay.ts";
-export * from "./mux_async_iterator.ts";

@@ -5,6 +5,5 @@
  * @module
  */
 
-export * from "./merge_readable_streams.ts";
 export * from "./text_line_stream.ts";
 export * from "./to_text.ts";
