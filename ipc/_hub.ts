@@ -76,7 +76,9 @@ export class Hub {
     try {
       this.#listener = Deno.listen({ hostname, port });
     } catch (error) {
-      throw explain(error, `Cannot listen on ${wanted}`, "the port is taken", wanted);
+      // A port that the system chooses cannot be named before.
+      const permission = port === 0 ? hostname : wanted;
+      throw explain(error, `Cannot listen on ${wanted}`, "the port is taken", permission);
     }
     if (this.#options.background === true) this.#listener.unref();
     this.#address = { hostname, port: this.#listener.addr.port };

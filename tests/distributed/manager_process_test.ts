@@ -273,7 +273,7 @@ leakTest("BaseManager needs --allow-net for its address, and says so", async () 
   await using program = await startProgram({ code });
   const lines = await Array.fromAsync(program.stdout);
   assertEquals(lines, [
-    "NotCapable: Cannot listen on 127.0.0.1:0: run again with --allow-net=127.0.0.1:0",
+    "NotCapable: Cannot listen on 127.0.0.1:0: run again with --allow-net=127.0.0.1",
     "NotCapable: Cannot connect to 127.0.0.1:9: run again with --allow-net=127.0.0.1:9",
   ]);
   await using allowed = await startProgram({ code }, { flags: ["--allow-net=127.0.0.1"] });
