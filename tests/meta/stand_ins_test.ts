@@ -24,7 +24,8 @@ async function* listSources(folder: URL): AsyncGenerator<URL> {
 }
 
 Deno.test("importedFrom() tells values, from the package and its paths", () => {
-  const text = 'import { a, type B, c as d } from "@std/async";\nimport { e } from "@std/async/e-f";\n' +
+  const text =
+    'import { a, type B, c as d } from "@std/async";\nimport { e } from "@std/async/e-f";\n' +
     'import { g } from "@std/cli";\n';
   assertEquals(importedFrom("async", text), ["a", "c", "e"]);
 });
