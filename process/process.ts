@@ -15,7 +15,7 @@ import {
   type LentReference,
   releaseHub,
 } from "../ipc/_family.ts";
-import { ConnectionClosedError, ConnectionLostError } from "../ipc/mod.ts";
+import type { Session } from "../ipc/_session.ts";
 import { exitCodeOf } from "./_exit_code.ts";
 import { INTERNALS, type ProcessInternals } from "./_internals.ts";
 import { withNet } from "./_permission_flags.ts";
@@ -444,7 +444,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     try {
       await session.call(root, "prepare", [], options);
     } catch (error) {
-      const reason = await this.#explain(error);
+      const reason = await this.#explain(error, session);
       this.#result.reject(reason);
       await session.close("the target cannot be run");
       throw reason;
@@ -452,17 +452,16 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     session.call(root, "run", [args], options)
       .then(
         (value) => this.#result.resolve(value as Awaited<ReturnType<F>>),
-        async (error) => this.#result.reject(await this.#explain(error)),
+        async (error) => this.#result.reject(await this.#explain(error, session)),
       )
       // The child ends when its channel is closed.
       .then(() => session.close("the parent has the result"));
   }
 
-  /** A lost connection means that the process is dead, or as good as dead. */
-  async #explain(error: unknown): Promise<unknown> {
-    if (!(error instanceof ConnectionLostError) && !(error instanceof ConnectionClosedError)) {
-      return error;
-    }
+  /** When the channel has ended, the process is dead, or as good as dead. */
+  async #explain(error: unknown, session: Session): Promise<unknown> {
+    // Not told by the class of the error: the target may have lost a connection of its own.
+    if (!session.isClosed) return error;
     const timer = setTimeout(() => this.kill(), SILENT_GRACE_MS);
     await this.#exited.promise;
     clearTimeout(timer);

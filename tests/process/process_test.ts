@@ -12,7 +12,7 @@ import {
 } from "@std/assert";
 import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
-import { Queue, RemoteError } from "../../ipc/mod.ts";
+import { ConnectionLostError, Queue, RemoteError } from "../../ipc/mod.ts";
 import {
   activeChildren,
   cpuCount,
@@ -532,3 +532,18 @@ leakTest("Process.result() stops to wait when its time is over or its signal abo
   assertStrictEquals(await waiting.catch((error) => error), reason);
   assert(child.isAlive());
 });
+
+leakTest(
+  "Process.result() tells a connection that the target lost from the death of the child",
+  async () => {
+    await using child = make(targets.loseConnection, []);
+    await child.start();
+    await assertRejects(
+      () => child.result(),
+      ConnectionLostError,
+      "the manager of the target is gone",
+    );
+    await child.join();
+    assertEquals(child.exitCode, 1);
+  },
+);

@@ -1,4 +1,4 @@
-import type { Queue } from "../../ipc/mod.ts";
+import { ConnectionLostError, type Queue } from "../../ipc/mod.ts";
 import { registerErrorClass } from "../../ipc/mod.ts";
 import {
   activeChildren,
@@ -199,4 +199,9 @@ export async function tryToStart(): Promise<DaemonReport> {
 
 export function countChildren(): number {
   return activeChildren().length;
+}
+
+/** Fails as a worker does whose manager is gone. */
+export function loseConnection(): never {
+  throw new ConnectionLostError("the manager of the target is gone");
 }
