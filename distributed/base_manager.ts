@@ -64,8 +64,8 @@ export interface BaseManagerOptions extends ServerLimits {
    */
   permissions?: Permissions | undefined;
   /**
-   * How long the manager's own process may take to end in order at {@linkcode BaseManager.shutdown},
-   * before it is terminated, and once more before it is killed; in milliseconds.
+   * How long a manager may take to answer to {@linkcode BaseManager.shutdown}, and its own process to end
+   * in order before it is terminated, and once more before it is killed; in milliseconds.
    *
    * @default {1000}
    */
@@ -385,8 +385,10 @@ export class BaseManager implements AsyncDisposable {
    * Shuts the manager down: it closes all connections, and its own process ends. A process that does not
    * end within `shutdownTimeoutMs` is terminated, then killed.
    *
-   * @returns When it is down; for a manager on another machine, when it has said that it will be.
+   * @returns When it is down; for one that another program started, when it has said that it will be.
    * @throws {ProcessStateError} When the manager was neither started nor connected.
+   * @throws {TimeoutError} When one that another program started did not answer within
+   * `shutdownTimeoutMs`: it may still serve. This object is disconnected all the same.
    */
   async shutdown(): Promise<void> {
     const client = this.#client;
@@ -398,13 +400,19 @@ export class BaseManager implements AsyncDisposable {
     }
     const told = client?.session.call(client.root, "shutdown", []) ?? Promise.resolve();
     told.catch(() => {});
+    let failed: { reason: unknown } | undefined;
     try {
       // Not a limit of the call's own: that one would wait for the other side to take note of it.
-      await waitWithin(told, { timeoutMs: this.#shutdownTimeoutMs() }, () => undefined);
-    } catch {
-      // It is down already, or its process is ended below.
+      await waitWithin(told, { timeoutMs: this.#shutdownTimeoutMs() }, (timeoutMs) => {
+        const where = formatAddress(this.#address);
+        throw new TimeoutError(`The manager on ${where} did not answer within ${timeoutMs} ms`);
+      });
+    } catch (reason) {
+      // A process of its own is ended below, and a manager whose connection is gone is down already.
+      if (this.#process === undefined && client?.session.isClosed === false) failed = { reason };
     }
     await this.close();
+    if (failed !== undefined) throw failed.reason;
   }
 
   /**

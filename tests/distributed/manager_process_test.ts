@@ -94,6 +94,21 @@ leakTest("BaseManager.shutdown() kills a process that hears nothing", async () =
   assertEquals([process!.isAlive(), process!.exitCode], [false, -15]);
 });
 
+leakTest("BaseManager.shutdown() by a client says when the manager did not answer", async () => {
+  const manager = new OwnManager({ module: MODULE, shutdownTimeoutMs: 100 });
+  await manager.start();
+  const client = new OwnManager({ address: manager.address, shutdownTimeoutMs: 1 });
+  await client.connect();
+  const [process] = activeChildren();
+  Deno.kill(process!.pid!, "SIGSTOP");
+  await assertRejects(() => client.shutdown(), TimeoutError, "did not answer within 1 ms");
+  assertEquals(process!.isAlive(), true);
+  await assertRejects(() => client.getPid(), ProcessStateError, "closed");
+  // Its owner can end it all the same.
+  await manager.shutdown();
+  assertEquals(process!.exitCode, -9);
+}, { ignore: Deno.build.os === "windows" });
+
 leakTest(
   "BaseManager: a manager can start where one was shut down [cpython: _TestManagerRestart.test_rapid_restart]",
   async () => {
