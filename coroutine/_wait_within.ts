@@ -1,4 +1,5 @@
 import { checkTimeout } from "./_check_timeout.ts";
+import { listenForCancel } from "./_listen_for_cancel.ts";
 import type { WaitOptions } from "./wait_options.ts";
 
 /**
@@ -13,18 +14,15 @@ export async function waitWithin<T>(
   options: WaitOptions,
   timedOut: (timeoutMs: number) => T,
 ): Promise<T> {
-  const { signal } = options;
-  signal?.throwIfAborted();
   const timeoutMs = checkTimeout(options.timeoutMs);
-  if (signal === undefined && timeoutMs === Infinity) return await promise;
   const { promise: stopped, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = () => reject(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const unlisten = listenForCancel(options.signal, reject);
+  if (unlisten === undefined && timeoutMs === Infinity) return await promise;
   const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timeoutMs);
   try {
     return await Promise.race([promise, stopped.then(() => timedOut(timeoutMs))]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    unlisten?.();
   }
 }

@@ -1,4 +1,5 @@
 import { checkTimeout } from "./_check_timeout.ts";
+import { listenForCancel } from "./_listen_for_cancel.ts";
 import type { WaitOptions } from "./wait_options.ts";
 
 /** One who waits: a node of a doubly linked list, so that leaving the line costs the same from anywhere. */
@@ -42,7 +43,6 @@ export class Waiters<T, Data = undefined> {
    * @param timedOut Makes the error for a wait that took too long.
    */
   wait(data: Data, options: WaitOptions, timedOut: () => unknown): Promise<T> {
-    const { signal } = options;
     const timeoutMs = checkTimeout(options.timeoutMs);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -50,7 +50,7 @@ export class Waiters<T, Data = undefined> {
       if (!node.waiting) return false;
       this.#remove(node);
       if (timer !== undefined) clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      unlisten?.();
       return true;
     };
     const node: Node<T, Data> = {
@@ -65,12 +65,16 @@ export class Waiters<T, Data = undefined> {
         if (settle()) reject(error);
       },
     };
-    const onAbort = () => node.fail(signal?.reason);
+    let unlisten: (() => void) | undefined;
+    try {
+      unlisten = listenForCancel(options.signal, node.fail);
+    } catch (reason) {
+      return Promise.reject(reason);
+    }
     if (this.#last === undefined) this.#first = node;
     else this.#last.next = node;
     this.#last = node;
     this.#size++;
-    signal?.addEventListener("abort", onAbort, { once: true });
     if (timeoutMs !== Infinity) timer = setTimeout(() => node.fail(timedOut()), timeoutMs);
     return promise;
   }

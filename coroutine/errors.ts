@@ -109,3 +109,116 @@ export class QueueShutDownError extends Error {
     this.name = "QueueShutDownError";
   }
 }
+
+/**
+ * The work was cancelled (Python's `asyncio.CancelledError`).
+ *
+ * A task that is cancelled ends with it, unless its function catches it and goes on. What was given to
+ * `cancel(reason)` is its `cause`.
+ *
+ * @example Why a task was cancelled
+ * ```ts
+ * import { CancelledError, sleep, spawn } from "@manyhands/concurrency/coroutine";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const task = spawn((signal) => sleep(60_000, { signal }));
+ * task.cancel("the user left");
+ * const error = await assertRejects(async () => await task, CancelledError);
+ * assertEquals(error.cause, "the user left");
+ * ```
+ */
+export class CancelledError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message What was cancelled.
+   * @param options The reason that was given, as its `cause`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CancelledError";
+  }
+}
+
+/**
+ * The call does not fit the state that its object is in: a result that is not there yet, a lock that is
+ * released by one who does not hold it, a group that has ended (Python's `RuntimeError` and
+ * `asyncio.InvalidStateError`).
+ *
+ * It tells of a mistake in the program, and nothing was changed by the call.
+ *
+ * @example Releasing what nobody holds
+ * ```ts
+ * import { InvalidStateError, Lock } from "@manyhands/concurrency/coroutine";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => new Lock().release(), InvalidStateError);
+ * ```
+ */
+export class InvalidStateError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message What was tried, the state, and what would be accepted.
+   * @param options The cause, if there is one.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "InvalidStateError";
+  }
+}
+
+/**
+ * A barrier was reset or aborted, or one of its parties did not come in time
+ * (Python's `threading.BrokenBarrierError`).
+ *
+ * @example A barrier that is given up
+ * ```ts
+ * import { Barrier, BrokenBarrierError } from "@manyhands/concurrency/coroutine";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const barrier = new Barrier(2);
+ * const waiting = barrier.wait();
+ * barrier.abort();
+ * await assertRejects(() => waiting, BrokenBarrierError);
+ * ```
+ */
+export class BrokenBarrierError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message Why it is broken.
+   * @param options The cause, if there is one.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BrokenBarrierError";
+  }
+}
+
+/**
+ * A task was given to a pool that takes no more: it was closed or terminated.
+ *
+ * @example A pool that was closed
+ * ```ts
+ * import { Pool, PoolClosedError } from "@manyhands/concurrency/coroutine";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const pool = new Pool(2);
+ * pool.close();
+ * assertThrows(() => pool.applyAsync(() => 1), PoolClosedError);
+ * await pool.join();
+ * ```
+ */
+export class PoolClosedError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message What was tried, and the state of the pool.
+   * @param options The cause, if there is one.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "PoolClosedError";
+  }
+}

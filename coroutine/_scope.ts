@@ -1,0 +1,198 @@
+/**
+ * A stretch of work that can be cancelled as one: a task, or a part of a task under a time limit.
+ *
+ * Cancelling follows asyncio: every wait that goes on in the scope fails with the reason, once; when
+ * nothing waits, the next wait fails instead. What is awaited after that (cleaning up, in `finally`)
+ * works as usual. Beside it the scope's signal aborts, and stays so, for all those who were given it.
+ * Work that has asked for the signal is told by the signal, and the next wait is spared: it may already
+ * be a part of the cleaning up, after a `fetch` that the signal ended.
+ */
+export class Scope {
+  /** The scope around this one. What cancels that one cancels this one. */
+  readonly parent: Scope | undefined;
+  /** The task that the scope is a part of, if there is one. */
+  readonly owner: object | undefined;
+  #waits: Set<(reason: unknown) => void> | undefined;
+  #inner: Set<Scope> | undefined;
+  #controller: AbortController | undefined;
+  #cancelled: { readonly reason: unknown } | undefined;
+  #owed: { readonly reason: unknown } | undefined;
+  /** Whether the work was told of a cancellation, and has not begun another wait since. */
+  #isTold = false;
+  /** Whether the work has the signal, and is told by it. */
+  #isAsked = false;
+  /** Whether the signal has just told it. */
+  #isSignalled = false;
+  #isDelivering = false;
+  #outside: { readonly reason: unknown } | undefined;
+  #hasHeard = false;
+  /** The last request to this very scope. */
+  #last: { readonly reason: unknown } | undefined;
+
+  /**
+   * @param owner The task that the scope is a part of, if there is one.
+   * @param parent The scope around this one. A scope that has one is left with {@linkcode leave}.
+   */
+  constructor(owner: object | undefined, parent?: Scope) {
+    this.owner = owner;
+    this.parent = parent;
+    if (parent === undefined) return;
+    (parent.#inner ??= new Set()).add(this);
+    for (let outer: Scope | undefined = parent; outer !== undefined; outer = outer.parent) {
+      this.#cancelled ??= outer.#owed;
+    }
+  }
+
+  /** For the work itself: it aborts when the scope is cancelled, and the work answers to it. */
+  get signal(): AbortSignal {
+    if (!this.#isAsked) {
+      this.#isAsked = true;
+      this.#owed = undefined;
+    }
+    return this.watched;
+  }
+
+  /** The same signal for those who look on: the work is not told by it. Made when it is first asked for. */
+  get watched(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The cancellation that the next wait will fail with. */
+  get owed(): { readonly reason: unknown } | undefined {
+    return this.#owed;
+  }
+
+  /** The last cancellation of a scope around this one, since this one began. */
+  get outside(): { readonly reason: unknown } | undefined {
+    return this.#outside;
+  }
+
+  /** The same, unless a wait in this scope failed with it: its work knows of it from a signal at most. */
+  get unheard(): { readonly reason: unknown } | undefined {
+    return this.#hasHeard ? undefined : this.#outside;
+  }
+
+  /** Fails what waits in the scope, or what waits in it next. */
+  cancel(reason: unknown): void {
+    this.#mark(this.#last = { reason });
+    const isTold = this.#isTold;
+    const hasHeard = this.#hasHeard;
+    const isDelivered = this.#deliver(reason);
+    // That is about what comes from around this scope.
+    this.#hasHeard = hasHeard;
+    // Two requests that come before the work can look are one, as those of asyncio.
+    if (!isDelivered && !isTold) this.owe(reason);
+  }
+
+  /** Fails what waits next in the scope: for one who took a cancellation that is not meant for him alone. */
+  owe(reason: unknown): void {
+    this.#owed = { reason };
+  }
+
+  /** Takes back what {@linkcode cancel} left behind: the scope is as if it had not been cancelled. */
+  reset(): void {
+    const last = this.#last;
+    if (last !== undefined) this.#inner?.forEach((inner) => inner.#forget(last.reason));
+    this.#cancelled = undefined;
+    this.#owed = undefined;
+    this.#isTold = false;
+    this.#isAsked = false;
+    this.#controller = undefined;
+  }
+
+  /**
+   * Joins those who fail when the scope is cancelled.
+   *
+   * @param fail Is called with the reason, for each request until the wait has left.
+   * @returns Leaves again; more than once does no harm.
+   * @throws The reason of a cancellation that nobody has had yet.
+   */
+  enter(fail: (reason: unknown) => void): () => void {
+    // deno-lint-ignore no-this-alias -- climbs from here to the outermost scope
+    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
+      scope.#isTold = false;
+      const owed = scope.#owed;
+      if (owed !== undefined) {
+        scope.#owed = undefined;
+        this.#hear(owed, scope);
+        throw owed.reason;
+      }
+    }
+    const waits = this.#waits ??= new Set();
+    waits.add(fail);
+    return () => waits.delete(fail);
+  }
+
+  /** Throws the reason of a cancellation that nobody has had yet. */
+  check(): void {
+    this.enter(() => {})();
+  }
+
+  /** The scope's work has ended. */
+  leave(): void {
+    if (this.parent !== undefined) this.parent.#inner?.delete(this);
+  }
+
+  #mark(cancelled: { readonly reason: unknown }): void {
+    if (this.#cancelled === undefined) {
+      this.#cancelled = cancelled;
+      if (this.#controller !== undefined) {
+        this.#isSignalled = this.#isAsked;
+        this.#controller.abort(cancelled.reason);
+      }
+    }
+    for (const inner of this.#inner ?? []) {
+      inner.#outside = cancelled;
+      inner.#hasHeard = false;
+      inner.#mark(cancelled);
+    }
+  }
+
+  /** Notes in the scopes from here up to another that a wait failed with a cancellation of that one. */
+  #hear(cancelled: { readonly reason: unknown }, source: Scope): void {
+    // deno-lint-ignore no-this-alias -- climbs from here
+    for (let scope: Scope | undefined = this; scope !== source; scope = scope?.parent) {
+      if (scope === undefined) return;
+      scope.#outside = cancelled;
+      scope.#hasHeard = true;
+    }
+  }
+
+  #forget(reason: unknown): void {
+    if (this.#outside?.reason === reason) this.#outside = undefined;
+    for (const inner of this.#inner ?? []) inner.#forget(reason);
+  }
+
+  #deliver(reason: unknown): boolean {
+    // Two tasks that await each other would tell each other for ever.
+    if (this.#isDelivering) return true;
+    this.#isDelivering = true;
+    // A signal aborts once: work that has it is told of a second request as all others are.
+    let delivered = this.#isSignalled;
+    this.#isSignalled = false;
+    for (const fail of [...this.#waits ?? []]) {
+      // One of them may have ended another. What waits for the end of others stays, and hears the next
+      // request too.
+      if (this.#waits?.has(fail) !== true) continue;
+      delivered = true;
+      this.#hasHeard = true;
+      fail(reason);
+    }
+    this.#isDelivering = false;
+    for (const inner of [...this.#inner ?? []]) {
+      if (inner.#deliver(reason)) delivered = true;
+      if (inner.#hasHeard) this.#hasHeard = true;
+    }
+    if (delivered) this.#isTold = true;
+    return delivered;
+  }
+}
+
+/** The error of what takes signals and does not pass their reasons on. */
+export function isAbortError(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
