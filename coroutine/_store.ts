@@ -11,6 +11,8 @@ export interface Store<T> {
   /** Makes an item that was taken the next one again. */
   giveBack(item: T): void;
   clear(): void;
+  /** The items that are next, in their order, without taking them. There are as many. */
+  peek(count: number): T[];
 }
 
 const SMALLEST_RING = 16;
@@ -56,6 +58,11 @@ export class FifoStore<T> implements Store<T> {
     this.#size = 0;
   }
 
+  peek(count: number): T[] {
+    const mask = this.#ring.length - 1;
+    return Array.from({ length: count }, (_, i) => this.#ring[(this.#head + i) & mask] as T);
+  }
+
   #resize(length: number): void {
     const ring: (T | undefined)[] = new Array(length);
     for (let i = 0; i < this.#size; i++) {
@@ -88,6 +95,10 @@ export class LifoStore<T> implements Store<T> {
 
   clear(): void {
     this.#stack = [];
+  }
+
+  peek(count: number): T[] {
+    return this.#stack.slice(this.#stack.length - count).reverse();
   }
 }
 
@@ -146,6 +157,19 @@ export class PriorityStore<T> implements Store<T> {
   clear(): void {
     this.#heap = [];
     this.#unordered = [];
+  }
+
+  peek(count: number): T[] {
+    const copy = new PriorityStore<T>(this.#compare);
+    copy.#heap = [...this.#heap];
+    copy.#unordered = [...this.#unordered];
+    const items: T[] = [];
+    try {
+      while (items.length < count) items.push(copy.take());
+    } catch {
+      // Whoever only looks is not told that two items have no order.
+    }
+    return items;
   }
 
   #before(a: Entry<T>, b: Entry<T>): boolean {

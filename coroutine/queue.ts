@@ -13,6 +13,8 @@ import { QueueEmptyError, QueueFullError, QueueShutDownError, TimeoutError } fro
 import type { WaitOptions } from "./wait_options.ts";
 
 const DONE: Promise<void> = Promise.resolve();
+/** How many items `console.log` shows of a queue, which may hold a million: as many as of an array. */
+const MOST_SHOWN = 100;
 
 /** Options for {@linkcode Queue} and its kinds. */
 export interface QueueOptions {
@@ -99,16 +101,17 @@ export class Queue<T> implements AsyncIterable<T> {
     setLender(Queue, (queue) => queue.#seat());
   }
 
-  readonly #maxSize: number;
+  #maxSize: number;
   readonly #returnUnfinished: boolean;
   readonly #store: Store<T>;
   readonly #getters = new Waiters<T>();
   readonly #putters = new Waiters<void, T>();
   readonly #joiners = new Waiters<void>();
   #unfinished = 0;
-  #isShutDown = false;
+  #isShutdown = false;
   /** Whether what comes back is thrown away, as all that was held has been. */
   #isDiscarding = false;
+  #isBeingShown = false;
 
   /**
    * Creates an empty queue.
@@ -118,19 +121,31 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {TypeError} When `maxSize` is not a whole number.
    */
   constructor(maxSize = 0, options: QueueOptions = {}) {
-    if (!Number.isInteger(maxSize) && maxSize !== Infinity) {
-      throw new TypeError(
-        `Cannot create a queue: "maxSize" must be a whole number, got ${String(maxSize)}`,
-      );
-    }
-    this.#maxSize = maxSize > 0 && maxSize !== Infinity ? maxSize : 0;
+    this.#maxSize = checkMaxSize(maxSize, "create a queue");
     this.#returnUnfinished = options.returnUnfinished ?? false;
     this.#store = (options as { [STORE]?: Store<T> })[STORE] ?? new FifoStore<T>();
   }
 
-  /** The most items that the queue may hold; `0` when there is no limit. */
+  /**
+   * The most items that the queue may hold; `0` when there is no limit.
+   *
+   * It may be set at any time. A higher limit lets in those who wait to put; a lower one takes nothing
+   * out of the queue, but nothing comes in until the queue holds less than that.
+   *
+   * @throws {TypeError} When it is set to something else than a whole number.
+   */
   get maxSize(): number {
     return this.#maxSize;
+  }
+
+  set maxSize(maxSize: number) {
+    this.#maxSize = checkMaxSize(maxSize, "set the limit of a queue");
+    this.#letIn();
+  }
+
+  /** Whether {@linkcode shutdown} was called. */
+  get isShutdown(): boolean {
+    return this.#isShutdown;
   }
 
   /**
@@ -176,7 +191,7 @@ export class Queue<T> implements AsyncIterable<T> {
     try {
       const timeoutMs = this.#begin(options);
       if (this.#store.size > 0) return Promise.resolve(this.#take());
-      if (this.#isShutDown) throw this.#shutDownError("get from");
+      if (this.#isShutdown) throw this.#shutDownError("get from");
       if (timeoutMs === 0) throw this.#emptyError();
     } catch (error) {
       return Promise.reject(error);
@@ -193,7 +208,7 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   getNowait(): T {
     if (this.#store.size > 0) return this.#take();
-    throw this.#isShutDown ? this.#shutDownError("get from") : this.#emptyError();
+    throw this.#isShutdown ? this.#shutDownError("get from") : this.#emptyError();
   }
 
   /**
@@ -261,7 +276,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @param options Whether to throw away what is held.
    */
   shutdown(options: QueueShutdownOptions = {}): void {
-    this.#isShutDown = true;
+    this.#isShutdown = true;
     if (options.immediate === true) {
       this.#isDiscarding = true;
       this.#unfinished -= this.#store.size;
@@ -288,6 +303,39 @@ export class Queue<T> implements AsyncIterable<T> {
     };
   }
 
+  /**
+   * The figures that {@linkcode statistics} has and that are not zero, in one line.
+   *
+   * @returns The text, as `Queue { size: 2, maxSize: 0, unfinished: 2 }`.
+   */
+  toString(): string {
+    const figures = Object.entries(this.#figures()).map(([name, value]) => `${name}: ${value}`);
+    return `${this.constructor.name} { ${figures.join(", ")} }`;
+  }
+
+  /**
+   * What `console.log` shows: as {@linkcode toString}, with the items that leave next.
+   *
+   * @param inspect Formats a value.
+   * @param options How to format it.
+   * @returns The text.
+   */
+  [Symbol.for("Deno.customInspect")](
+    inspect: (value: unknown, options: Deno.InspectOptions) => string,
+    options: Deno.InspectOptions,
+  ): string {
+    // A queue that holds itself: each call of "inspect" has forgotten what it is in the midst of.
+    if (this.#isBeingShown) return "[Circular]";
+    const next = this.#store.peek(Math.min(this.#store.size, MOST_SHOWN));
+    const shown = next.length > 0 ? { ...this.#figures(), next } : this.#figures();
+    this.#isBeingShown = true;
+    try {
+      return `${this.constructor.name} ${inspect(shown, options)}`;
+    } finally {
+      this.#isBeingShown = false;
+    }
+  }
+
   /** Takes items until the queue is shut down and empty. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
@@ -309,13 +357,21 @@ export class Queue<T> implements AsyncIterable<T> {
     });
   }
 
+  #figures(): Record<string, number | boolean> {
+    const { size, maxSize, ...others } = this.statistics();
+    const figures: Record<string, number | boolean> = { size, maxSize };
+    for (const [name, count] of Object.entries(others)) if (count > 0) figures[name] = count;
+    if (this.#isShutdown) figures.isShutdown = true;
+    return figures;
+  }
+
   #begin(options: WaitOptions): number {
     options.signal?.throwIfAborted();
     return checkTimeout(options.timeoutMs);
   }
 
   #tryPut(item: T): boolean {
-    if (this.#isShutDown) throw this.#shutDownError("put into");
+    if (this.#isShutdown) throw this.#shutDownError("put into");
     const getter = this.#getters.first();
     if (getter !== undefined) getter.grant(item);
     else if (this.full()) return false;
@@ -326,6 +382,12 @@ export class Queue<T> implements AsyncIterable<T> {
 
   #take(): T {
     const item = this.#store.take();
+    this.#letIn();
+    return item;
+  }
+
+  /** Lets in those who wait to put, as far as there is room. */
+  #letIn(): void {
     while (!this.full()) {
       const putter = this.#putters.first();
       if (putter === undefined) break;
@@ -339,7 +401,6 @@ export class Queue<T> implements AsyncIterable<T> {
       this.#unfinished++;
       putter.grant();
     }
-    return item;
   }
 
   /** Puts an item that was taken back to the head, also into a full queue: it had its place. */
@@ -372,4 +433,13 @@ export class Queue<T> implements AsyncIterable<T> {
       `Cannot join queue: ${this.#unfinished} items are unfinished after ${timeoutMs} ms`,
     );
   }
+}
+
+function checkMaxSize(maxSize: number, action: string): number {
+  if (!Number.isInteger(maxSize) && maxSize !== Infinity) {
+    throw new TypeError(
+      `Cannot ${action}: "maxSize" must be a whole number, got ${String(maxSize)}`,
+    );
+  }
+  return maxSize > 0 && maxSize !== Infinity ? maxSize : 0;
 }
