@@ -6,7 +6,8 @@
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { readKey } from "../ipc/_authentication.ts";
 import { type Connected, connectSession } from "../ipc/_connect.ts";
 import { familyKey } from "../ipc/_family.ts";
@@ -524,7 +525,9 @@ export class BaseManager implements AsyncDisposable {
         }`,
       );
     }
-    const made = await client.session.call(client.root, "create", [typeid, args]);
+    const made = await client.session.call(client.root, "create", [typeid, args], {
+      withTask: true,
+    });
     return made instanceof RemoteObject ? makeProxy(client.session, made) : made;
   }
 }

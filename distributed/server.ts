@@ -5,7 +5,8 @@
  */
 
 import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { LentCall } from "../coroutine/_lending.ts";
 import { Hub } from "../ipc/_hub.ts";
 import { isLent, Loan } from "../ipc/_loan.ts";

@@ -1,7 +1,8 @@
 import type { LentMethod } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { authenticateServer, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";
 import { FrameStream } from "./_frame_stream.ts";
 import {

@@ -1,9 +1,13 @@
 import {
+  BrokenBarrierError,
+  CancelledError,
+  InvalidStateError,
+  PoolClosedError,
   QueueEmptyError,
   QueueFullError,
   QueueShutDownError,
   TimeoutError,
-} from "../coroutine/mod.ts";
+} from "../coroutine/errors.ts";
 import {
   AuthenticationError,
   ConnectionClosedError,
@@ -39,7 +43,8 @@ for (
   const errorClass of [
     ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError],
     AggregateError,
-    ...[QueueEmptyError, QueueFullError, QueueShutDownError, TimeoutError],
+    ...[QueueEmptyError, QueueFullError, QueueShutDownError, TimeoutError, CancelledError],
+    ...[InvalidStateError, BrokenBarrierError, PoolClosedError],
     ...[
       AuthenticationError,
       ConnectionClosedError,

@@ -1,3 +1,4 @@
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
 import { connectSession } from "./_connect.ts";
 import { Hub } from "./_hub.ts";
@@ -105,7 +106,7 @@ class FamilyHub {
 
 /** Says that the hub is needed. Each call is followed by one of {@linkcode releaseHub}. */
 export function acquireHub(): FamilyHub {
-  hub ??= new FamilyHub();
+  hub ??= runOutsideTasks(() => new FamilyHub());
   hub.users++;
   return hub;
 }
@@ -149,11 +150,11 @@ export class Borrowing {
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     this.#opening ??= this.#open();
     const { connection, object } = await this.#opening;
-    // Whoever waits for an object that is given back meanwhile must not wait for ever.
-    const own = (args.at(-1) as { signal?: AbortSignal } | undefined)?.signal;
-    const closed = this.#closed.signal;
-    const signal = own === undefined ? closed : AbortSignal.any([own, closed]);
-    return await connection.session.call(object, method, args, { signal });
+    return await connection.session.call(object, method, args, {
+      withTask: true,
+      // Whoever waits for an object that is given back meanwhile must not wait for ever.
+      until: this.#closed.signal,
+    });
   }
 
   /** Gives the object back. */
@@ -191,7 +192,9 @@ async function enter(port: number): Promise<Connection> {
   if (known?.lasting === true) {
     throw new ConnectionLostError("Lost the connection to the parent process");
   }
-  const opening = connectSession({ hostname: LOOPBACK, port }, { key: familyKey() })
+  const opening = runOutsideTasks(() =>
+    connectSession({ hostname: LOOPBACK, port }, { key: familyKey() })
+  )
     .then((connected) => ({ ...connected, borrowed: 1, lasting: false, isLeaving: false }));
   connections.set(port, opening);
   try {

@@ -1,4 +1,4 @@
-import type { WaitOptions } from "../coroutine/mod.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { RemoteObject, Session } from "./_session.ts";
 import { ConnectionClosedError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
@@ -48,7 +48,7 @@ export function callTarget(
     const error = new ConnectionClosedError(`Cannot call "${name}": the proxy was disposed`);
     return Promise.reject(error);
   }
-  return target.session.call(target.object, name, args, options);
+  return target.session.call(target.object, name, args, { ...options, withTask: true });
 }
 
 function releaseTarget(target: Target): void {

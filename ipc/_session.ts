@@ -1,7 +1,9 @@
 import { Delivery, type LentMethod, type Seat } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
 import { decode, encode, type Encoded } from "./_encoding.ts";
 import type { FrameStream } from "./_frame_stream.ts";
@@ -49,7 +51,14 @@ export interface SessionOptions {
 export interface CallOptions extends WaitOptions {
   /** Whether the process may end although this call waits for its answer. */
   background?: boolean | undefined;
+  /** Whether the call, when it has no signal, ends with the task that makes it. */
+  withTask?: boolean | undefined;
+  /** Ends the call as well. */
+  until?: AbortSignal | undefined;
 }
+
+/** In place of a signal, for calls that do not end with the task that makes them. */
+const NEVER = new AbortController().signal;
 
 /** What crosses in place of an object that is lent. */
 interface LoanForm {
@@ -139,12 +148,14 @@ export class Session {
   ): Promise<unknown> {
     const last = args.at(-1);
     const inner = hasSignal(last) ? last.signal : undefined;
-    const signal = options.signal ?? inner;
+    const { until, background = false } = options;
+    const signal = options.signal ?? inner ?? (options.withTask === true ? undefined : NEVER);
     const timeoutMs = checkTimeout(options.timeoutMs);
     signal?.throwIfAborted();
+    until?.throwIfAborted();
     let leaveLine: (() => void) | undefined;
     if (this.#inLine > 0 || this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
-      leaveLine = await this.#waitInLine({ signal, timeoutMs });
+      leaveLine = await this.#waitInLine({ signal, timeoutMs }, until);
     }
     let id: number;
     try {
@@ -164,7 +175,7 @@ export class Session {
     } finally {
       leaveLine?.();
     }
-    return await this.#answer(id, method, signal, timeoutMs, options.background ?? false);
+    return await this.#answer(id, method, { signal, timeoutMs, until, background });
   }
 
   /**
@@ -172,23 +183,28 @@ export class Session {
    *
    * @returns Lets the next one go on.
    */
-  async #waitInLine(options: WaitOptions): Promise<() => void> {
+  async #waitInLine(options: WaitOptions, until?: AbortSignal): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const leave = () => {
       this.#inLine--;
       resolve();
     };
     const turn = this.#line.then(() => this.#stream.drained(HIGH_WATER_BYTES));
+    const { promise: stopped, reject: stop } = Promise.withResolvers<void>();
+    const onUntil = () => stop(until?.reason);
+    until?.addEventListener("abort", onUntil);
     this.#line = promise;
     this.#inLine++;
     try {
-      await waitWithin(turn, options, (timeoutMs) => {
+      await waitWithin(Promise.race([turn, stopped]), options, (timeoutMs) => {
         throw new TimeoutError(`${this.peer} took nothing of what was sent within ${timeoutMs} ms`);
       });
     } catch (error) {
       // Those behind still wait for those before.
       turn.then(leave);
       throw error;
+    } finally {
+      until?.removeEventListener("abort", onUntil);
     }
     return leave;
   }
@@ -242,10 +258,9 @@ export class Session {
   #answer(
     id: number,
     method: string,
-    signal: AbortSignal | undefined,
-    timeoutMs: number,
-    background: boolean,
+    options: CallOptions & { timeoutMs: number; background: boolean },
   ): Promise<unknown> {
+    const { signal, until, timeoutMs, background } = options;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     let timer: ReturnType<typeof setTimeout> | undefined;
     let grace: ReturnType<typeof setTimeout> | undefined;
@@ -256,7 +271,8 @@ export class Session {
       // A connection that has gone silent must not keep a caller who wants to leave.
       grace = setTimeout(() => this.#settle(id)?.reject(reason), CANCEL_GRACE_MS);
     };
-    const onAbort = () => cancel(signal?.reason);
+    const onUntil = () => cancel(until?.reason);
+    let unlisten: (() => void) | undefined;
     const call: OutgoingCall = {
       resolve,
       reject,
@@ -265,12 +281,20 @@ export class Session {
       cleanUp() {
         clearTimeout(timer);
         clearTimeout(grace);
-        signal?.removeEventListener("abort", onAbort);
+        until?.removeEventListener("abort", onUntil);
+        unlisten?.();
       },
     };
     this.#outgoing.set(id, call);
     if (!background && this.#holding++ === 0 && this.#background) this.#stream.ref();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    until?.addEventListener("abort", onUntil, { once: true });
+    if (signal !== NEVER) {
+      try {
+        unlisten = listenForCancel(signal, cancel);
+      } catch (reason) {
+        cancel(reason);
+      }
+    }
     if (timeoutMs !== Infinity) {
       timer = setTimeout(
         () => cancel(new TimeoutError(`"${method}" did not answer within ${timeoutMs} ms`)),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { WaitOptions } from "../coroutine/mod.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { callTarget, targetOf } from "./_proxy.ts";
 
 /**

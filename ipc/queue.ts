@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Queue as LocalQueue, type QueueStatistics, type WaitOptions } from "../coroutine/mod.ts";
+import { Queue as LocalQueue, type QueueStatistics } from "../coroutine/queue.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { Borrowing, Lending, type LentReference } from "./_family.ts";
 import { setPortable } from "./_portable.ts";
 import { ConnectionClosedError } from "./errors.ts";

@@ -6,7 +6,8 @@
 
 import { checkTimeout, LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError, type WaitOptions } from "../coroutine/mod.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { encode, referencesIn } from "../ipc/_encoding.ts";
 import {
   acquireHub,

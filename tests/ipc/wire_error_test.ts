@@ -34,7 +34,8 @@ const CLASSES = [
   ...[Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError],
   ...[coroutine.QueueEmptyError, coroutine.QueueFullError, coroutine.QueueShutDownError],
   ...[coroutine.TimeoutError, ipc.AuthenticationError, ipc.ConnectionClosedError],
-  ...[ipc.ConnectionLostError, ipc.ProtocolError],
+  ...[ipc.ConnectionLostError, ipc.ProtocolError, coroutine.CancelledError],
+  ...[coroutine.InvalidStateError, coroutine.BrokenBarrierError, coroutine.PoolClosedError],
   ...[Deno.errors.NotFound, Deno.errors.AddrInUse, Deno.errors.PermissionDenied],
 ];
 for (const errorClass of CLASSES) {
