@@ -1,0 +1,52 @@
+/** How long a chunk is meant to last, in milliseconds: long beside the handing over, short for a user. */
+const CHUNK_MS = 5;
+/** Times below this are noise of the clock. */
+const SHORTEST_ITEM_MS = 0.000_05;
+const LARGEST_CHUNK = 4096;
+
+/**
+ * How many items of one map a runner gets at a time.
+ *
+ * It begins with one, so that slow items are spread over all runners at once, and at most doubles from one
+ * job to the next while the items turn out to be short.
+ */
+export class Chunks {
+  readonly #fixed: number | undefined;
+  #size = 1;
+
+  /** @param fixed A size that the user has set. */
+  constructor(fixed: number | undefined) {
+    this.#fixed = fixed;
+  }
+
+  /** How many items would be handed over now if there were plenty. */
+  get size(): number {
+    return this.#fixed ?? this.#size;
+  }
+
+  /**
+   * How many items to hand over.
+   *
+   * @param left How many wait.
+   * @param runners How many runners there may be.
+   */
+  next(left: number, runners: number): number {
+    if (this.#fixed !== undefined) return this.#fixed;
+    if (this.#size === 1) return 1;
+    // What is left must keep all of them busy until the end.
+    const fair = Math.floor(left / (2 * runners));
+    return Math.max(1, Math.min(this.#size, fair));
+  }
+
+  /** Learns from a job that has ended. */
+  measure(items: number, ms: number): void {
+    if (this.#fixed !== undefined || items < this.#size >> 1) return;
+    const wanted = CHUNK_MS / Math.max(ms / items, SHORTEST_ITEM_MS);
+    this.#size = Math.max(1, Math.floor(Math.min(wanted, this.#size * 2, LARGEST_CHUNK)));
+  }
+
+  /** A chunk was too big: its items turned out not to be short. */
+  shrink(): void {
+    this.#size = 1;
+  }
+}

@@ -1,0 +1,201 @@
+import type { BatchSettings } from "./_batch.ts";
+import { currentScope } from "./_current_scope.ts";
+import { FixedBatch, type Outcome } from "./_fixed_batch.ts";
+import { waitForPool } from "./_pool_calls.ts";
+import type { PoolCore } from "./_pool_core.ts";
+import { waitWithin } from "./_wait_within.ts";
+import type { AsyncResult } from "./async_result.ts";
+import { CancelledError, InvalidStateError, TimeoutError } from "./errors.ts";
+import type { ApplyAsyncOptions } from "./pool_call_options.ts";
+import type { WaitOptions } from "./wait_options.ts";
+
+type State<T> =
+  | { readonly kind: "pending" }
+  | { readonly kind: "succeeded"; readonly value: T }
+  | { readonly kind: "failed" | "cancelled"; readonly error: unknown };
+
+const PENDING: { readonly kind: "pending" } = { kind: "pending" };
+
+/** What a call of a pool will give. */
+export class PendingResult<T> implements AsyncResult<T> {
+  readonly #core: PoolCore;
+  readonly #options: ApplyAsyncOptions<T>;
+  readonly #pick: (results: readonly unknown[]) => T;
+  #batch: FixedBatch | undefined;
+  #state: State<T> = PENDING;
+  #promise: Promise<T> | undefined;
+  #resolvers: PromiseWithResolvers<T> | undefined;
+  /** Whether somebody has asked how it ends, so that a failure is not news to be reported. */
+  #isAsked = false;
+  #leaving: (() => void)[] | undefined;
+
+  /** @param pick Makes the result of those of the items. */
+  constructor(
+    core: PoolCore,
+    options: ApplyAsyncOptions<T>,
+    pick: (results: readonly unknown[]) => T,
+  ) {
+    this.#core = core;
+    this.#options = options;
+    this.#pick = pick;
+  }
+
+  /** Gives the items to the pool. */
+  submit(settings: BatchSettings, items: readonly unknown[]): void {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) {
+      return this.#settle({ kind: "cancelled", error: signal.reason });
+    }
+    if (items.length === 0) return this.#settle({ kind: "succeeded", value: [] });
+    const batch = new FixedBatch(this.#core, settings, items, (outcome) => this.#settle(outcome));
+    this.#batch = batch;
+    if (signal !== undefined) {
+      const onAbort = () => void batch.stop(signal.reason, "ask");
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#onSettled(() => signal.removeEventListener("abort", onAbort));
+    }
+    this.#core.accept(batch, "fixed");
+    this.#core.enqueue(batch);
+  }
+
+  /** There is no result, because there are no items. */
+  failEarly(error: unknown): void {
+    this.#settle({ kind: "failed", error });
+  }
+
+  ready(): boolean {
+    return this.#state.kind !== "pending";
+  }
+
+  successful(): boolean {
+    const { kind } = this.#state;
+    if (kind !== "pending") return kind === "succeeded";
+    throw new InvalidStateError("Cannot tell whether the call was successful: it has not ended");
+  }
+
+  cancelled(): boolean {
+    return this.#state.kind === "cancelled";
+  }
+
+  cancel(reason?: unknown): boolean {
+    const error = reason instanceof CancelledError ? reason : new CancelledError(
+      "The call was cancelled",
+      reason === undefined ? undefined : { cause: reason },
+    );
+    return this.#batch?.stop(error, "ask") ?? false;
+  }
+
+  async get(options: WaitOptions = {}): Promise<T> {
+    const settled = this.#settled();
+    // Whether this wait takes long or not, the failure is not news any more.
+    settled.catch(() => {});
+    options.signal?.throwIfAborted();
+    const leave = this.#state === PENDING ? waitForPool(this.#core) : undefined;
+    try {
+      return await waitWithin(settled, options, (timeoutMs) => {
+        throw new TimeoutError(`Cannot get the result: it is not there after ${timeoutMs} ms`);
+      });
+    } finally {
+      leave?.();
+    }
+  }
+
+  async wait(options: WaitOptions = {}): Promise<boolean> {
+    this.#isAsked = true;
+    options.signal?.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#onSettled(() => resolve(true));
+    const leave = this.#state === PENDING ? waitForPool(this.#core) : undefined;
+    try {
+      return await waitWithin(promise, options, () => false);
+    } finally {
+      leave?.();
+    }
+  }
+
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.awaited().then(onFulfilled, onRejected);
+  }
+
+  /** A promise of the result, whose wait cancels the call when the waiting task is cancelled. */
+  awaited(): Promise<T> {
+    if (this.#state === PENDING) {
+      const scope = currentScope();
+      if (scope !== undefined) {
+        try {
+          this.#onSettled(scope.enter((reason) => void this.cancel(reason)));
+        } catch (reason) {
+          this.#settled().catch(() => {});
+          this.cancel(reason);
+          return Promise.reject(reason);
+        }
+        const leave = waitForPool(this.#core);
+        if (leave !== undefined) this.#onSettled(leave);
+      }
+    }
+    return this.#settled();
+  }
+
+  /** The state, as `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  toString(): string {
+    const state = this.#state;
+    const error = state.kind === "failed" && state.error instanceof Error
+      ? ` with ${state.error.name}`
+      : "";
+    return `AsyncResult { ${state.kind}${error} }`;
+  }
+
+  #settle(outcome: Outcome): void {
+    const batch = this.#batch;
+    // A result that is kept does not keep the items.
+    this.#batch = undefined;
+    const state: State<T> = outcome.kind === "succeeded"
+      ? { kind: "succeeded", value: this.#pick(outcome.value) }
+      : outcome.kind === "failed" && outcome.error instanceof CancelledError
+      ? { kind: "cancelled", error: outcome.error }
+      : outcome;
+    this.#state = state;
+    const leaving = this.#leaving;
+    this.#leaving = undefined;
+    if (leaving !== undefined) { for (const leave of leaving) leave(); }
+    const { callback, errorCallback } = this.#options;
+    if (state.kind === "succeeded") {
+      if (callback !== undefined) this.#callBack(batch, callback, state.value);
+      this.#resolvers?.resolve(state.value);
+      return;
+    }
+    if (errorCallback !== undefined) this.#callBack(batch, errorCallback, state.error);
+    if (this.#resolvers !== undefined) this.#resolvers.reject(state.error);
+    else if (state.kind === "failed" && !this.#isAsked && errorCallback === undefined) {
+      // Nobody has asked for it: the runtime shall tell, unless somebody asks before it looks.
+      this.#promise = Promise.reject(state.error);
+    }
+  }
+
+  #callBack<V>(batch: FixedBatch | undefined, callback: (value: V) => unknown, value: V): void {
+    if (batch !== undefined) batch.callBack(callback, value);
+    // The call has not returned yet.
+    else queueMicrotask(() => callback(value));
+  }
+
+  #settled(): Promise<T> {
+    if (this.#promise !== undefined) return this.#promise;
+    const state = this.#state;
+    if (state.kind === "succeeded") return this.#promise = Promise.resolve(state.value);
+    if (state.kind !== "pending") return this.#promise = Promise.reject(state.error);
+    this.#resolvers = Promise.withResolvers<T>();
+    return this.#promise = this.#resolvers.promise;
+  }
+
+  #onSettled(leave: () => void): void {
+    if (this.#state === PENDING) (this.#leaving ??= []).push(leave);
+    else leave();
+  }
+}

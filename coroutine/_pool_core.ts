@@ -1,0 +1,221 @@
+import type { Batch, BatchOwner, Stopped } from "./_batch.ts";
+import { BatchQueue } from "./_batch_queue.ts";
+import type { HeldJob } from "./_held_job.ts";
+import { createFigures, type PoolFigures } from "./_pool_figures.ts";
+import { type Employer, Staff, type StaffOptions } from "./_staff.ts";
+import { waitWithin } from "./_wait_within.ts";
+import { CancelledError, InvalidStateError, PoolClosedError, TimeoutError } from "./errors.ts";
+import type { WaitOptions } from "./wait_options.ts";
+
+/** What a pool tells its core. Everything but `create` and `size` may be left out. */
+export interface PoolCoreOptions extends Partial<StaffOptions> {
+  readonly create: StaffOptions["create"];
+  readonly size: number;
+  /** The time limit of an item when a call has none, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** The retries of an item when a call has none. */
+  readonly retries?: number | undefined;
+  /** Whether something else than a function may be called; throws a `TypeError` when it may not. */
+  checkTarget?(target: unknown): void;
+}
+
+/** How long a runner may take to stop something unless the pool says otherwise. */
+export const DEFAULT_GRACE_MS = 1000;
+
+/**
+ * What all pools share: it hands the items of batches to runners, one job at a time, and settles them.
+ *
+ * Work is handed out in the next microtask, so that a call of the pool never runs a function within itself,
+ * and priorities hold among the calls of one turn; when a job ends the next one follows at once.
+ */
+export class PoolCore implements BatchOwner, Employer {
+  readonly figures: PoolFigures = createFigures();
+  readonly options: PoolCoreOptions;
+  readonly #staff: Staff;
+  readonly #queue = new BatchQueue<Batch>();
+  /** Those that are neither in the queue nor held while they wait for their input or their consumer. */
+  readonly #streams = new Set<Batch>();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: "open" | "closed" | "terminated" | "failed" = "open";
+  /** How everything that was left was stopped. */
+  #stopped: Stopped | undefined;
+  #unfinished = 0;
+  #isPumping = false;
+  #isPumpDue = false;
+
+  constructor(options: PoolCoreOptions) {
+    this.options = options;
+    this.#staff = new Staff(this, {
+      minimum: 0,
+      idleTimeoutMs: Infinity,
+      maxItemsPerRunner: Infinity,
+      graceMs: DEFAULT_GRACE_MS,
+      ...options,
+    });
+    this.#ended.promise.catch(() => {});
+    this.#staff.begin();
+  }
+
+  /** The most runners. */
+  get size(): number {
+    return this.options.size;
+  }
+
+  /** How many runners there are. */
+  get runners(): number {
+    return this.#staff.size;
+  }
+
+  /** Throws when nothing more can be given to the pool. */
+  checkOpen(action: string): void {
+    if (this.#state === "failed") throw this.#stopped?.error;
+    if (this.#state === "open") return;
+    const state = this.#state === "closed" ? "closed" : "terminated";
+    throw new PoolClosedError(`Cannot ${action}: the pool is ${state}`);
+  }
+
+  /** Takes a batch in, whose {@linkcode finished} comes later. Its items follow with {@linkcode enqueue}. */
+  accept(batch: Batch, kind: "fixed" | "stream"): void {
+    this.#unfinished++;
+    if (kind === "stream") this.#streams.add(batch);
+  }
+
+  enqueue(batch: Batch): void {
+    this.#queue.add(batch);
+    this.#pumpSoon();
+  }
+
+  enqueueFirst(batch: Batch): void {
+    // A callback may have ended the pool while a runner's jobs were being sorted out.
+    if (this.#stopped !== undefined) {
+      batch.stop(this.#stopped.error, this.#stopped.kind);
+      return;
+    }
+    this.#queue.addFirst(batch);
+    this.#pumpSoon();
+  }
+
+  dequeue(batch: Batch): void {
+    this.#queue.remove(batch);
+  }
+
+  jobsOf(batch: Batch): HeldJob[] {
+    const jobs: HeldJob[] = [];
+    for (const job of this.#staff.jobs()) {
+      if (job.batch === batch) jobs.push(job);
+    }
+    return jobs;
+  }
+
+  finished(batch: Batch): void {
+    this.#unfinished--;
+    if (this.#streams.size > 0) this.#streams.delete(batch);
+    if (this.#unfinished === 0 && this.#state === "closed") this.#end("end");
+  }
+
+  waiting(most: number): number {
+    let count = 0;
+    for (const batch of this.#queue) {
+      count += batch.available;
+      if (count >= most) break;
+    }
+    return count;
+  }
+
+  /** Hands out what can be handed out. */
+  pump(): void {
+    // A job that ends within its start is followed by the loop below, not by a deeper call.
+    if (this.#isPumping || this.#state === "terminated" || this.#state === "failed") return;
+    this.#isPumping = true;
+    try {
+      for (let batch; (batch = this.#queue.first()) !== undefined;) {
+        const hand = this.#staff.pick();
+        if (hand === undefined) break;
+        const wanted = batch.chunks.next(batch.available, this.size);
+        const range = batch.take(Math.min(wanted, this.#staff.itemsLeft(hand)));
+        if (!batch.isAvailable) this.#queue.remove(batch);
+        hand.start(batch, range);
+      }
+    } finally {
+      this.#isPumping = false;
+    }
+  }
+
+  /** One of the pool's own functions waits for the pool: another one may run in its place. */
+  lend(): () => void {
+    this.#staff.lend(1);
+    this.#pumpSoon();
+    return () => this.#staff.lend(-1);
+  }
+
+  /** No more calls; what was given is done. */
+  close(): void {
+    if (this.#state !== "open") return;
+    this.#state = "closed";
+    if (this.#unfinished === 0) this.#end("end");
+  }
+
+  /** Stops everything. */
+  terminate(): Promise<void> {
+    if (this.#state !== "terminated") {
+      this.#state = "terminated";
+      this.#stopAll(new CancelledError("The pool was terminated"), "cancelled");
+      this.#end("kill");
+    }
+    return this.#ended.promise;
+  }
+
+  fail(error: unknown): void {
+    if (this.#state === "terminated" || this.#state === "failed") return;
+    this.#state = "failed";
+    this.#stopAll(error, "failed");
+    this.#end("kill");
+  }
+
+  /** Waits for the end. */
+  async join(options: WaitOptions): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.#state === "open") {
+      throw new InvalidStateError(
+        "Cannot join the pool: it is open; close() or terminate() comes first",
+      );
+    }
+    const ended = this.#ended.promise.catch(() => {});
+    await waitWithin(ended, options, (timeoutMs) => {
+      const { queued, running } = this.figures;
+      throw new TimeoutError(
+        `Cannot join the pool: ${queued} calls are queued and ${running} are running ` +
+          `after ${timeoutMs} ms`,
+      );
+    });
+  }
+
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#isPumping) return;
+    this.#isPumpDue = true;
+    queueMicrotask(() => {
+      this.#isPumpDue = false;
+      this.pump();
+    });
+  }
+
+  #stopAll(error: unknown, kind: "cancelled" | "failed"): void {
+    this.#stopped = { error, kind };
+    const batches = new Set<Batch>([...this.#queue, ...this.#streams]);
+    for (const job of this.#staff.jobs()) batches.add(job.batch);
+    for (const batch of batches) batch.stop(error, kind);
+  }
+
+  #end(manner: "end" | "kill"): void {
+    this.#staff.dismiss(manner);
+    void this.#staff.ended().then((late) => {
+      if (late === 0 || this.#state === "closed") return this.#ended.resolve();
+      const { graceMs = DEFAULT_GRACE_MS } = this.options;
+      this.#ended.reject(
+        new TimeoutError(
+          `Cannot terminate the pool: ${late} of its runners have not ended after ${graceMs} ms`,
+        ),
+      );
+    });
+  }
+}

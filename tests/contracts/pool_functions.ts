@@ -1,0 +1,78 @@
+/** What the pools of the contract suite call: exports of a module, with plain data and queues as arguments. */
+
+import { reportProgress } from "../../coroutine/report_progress.ts";
+import { TallyError } from "./tally_error.ts";
+
+/** A queue that a test shares with the functions that it calls, wherever they run. */
+export interface SharedQueue<T> {
+  put(item: T): Promise<void>;
+  get(): Promise<T>;
+  qsize(): number | Promise<number>;
+}
+
+/** Where functions tell that they have started, and wait until they may end. */
+export interface GateToken {
+  readonly arrivals: SharedQueue<number>;
+  readonly permits: SharedQueue<number>;
+}
+
+export function square(n: number): number {
+  return n * n;
+}
+
+export async function squareLater(n: number): Promise<number> {
+  await 0;
+  return n * n;
+}
+
+export function add(a: number, b: number): number {
+  return a + b;
+}
+
+export function answer(): number {
+  return 42;
+}
+
+/** Fails for odd numbers. */
+export async function failIfOdd(n: number): Promise<number> {
+  await 0;
+  if (n % 2 === 1) throw new RangeError(`${n} is odd`);
+  return n;
+}
+
+export function failWithFields(n: number): number {
+  throw new TallyError("wrong tally", n);
+}
+
+/** Tells that it has started, and returns its number when the gate lets one pass. */
+export async function passGate(gate: GateToken, n: number): Promise<number> {
+  await gate.arrivals.put(n);
+  await gate.permits.get();
+  return n;
+}
+
+/** As `passGate`, with one argument. */
+export async function passGateWith(item: { gate: GateToken; n: number }): Promise<number> {
+  return await passGate(item.gate, item.n);
+}
+
+/** Puts its number into the queue. */
+export async function record(item: { queue: SharedQueue<number>; n: number }): Promise<number> {
+  await item.queue.put(item.n);
+  return item.n;
+}
+
+/** Passes the gate, and fails for odd numbers. */
+export async function passGateOrFail(item: { gate: GateToken; n: number }): Promise<number> {
+  await passGate(item.gate, item.n);
+  return await failIfOdd(item.n);
+}
+
+/** Reports 1 to n, and returns n. */
+export async function reportUpTo(n: number): Promise<number> {
+  for (let step = 1; step <= n; step++) {
+    await 0;
+    reportProgress(step);
+  }
+  return n;
+}
