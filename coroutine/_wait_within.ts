@@ -22,7 +22,7 @@ export async function waitWithin<T>(
   try {
     return await Promise.race([promise, stopped.then(() => timedOut(timeoutMs))]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     unlisten?.();
   }
 }

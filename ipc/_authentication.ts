@@ -14,6 +14,7 @@ import type { FrameStream } from "./_frame_stream.ts";
 const CHALLENGE = ascii("#CHALLENGE#");
 const WELCOME = ascii("#WELCOME#");
 const FAILURE = ascii("#FAILURE#");
+const TICKET = ascii("#TICKET#");
 const DIGEST_PREFIX = ascii("{sha256}");
 const NATIVE_MARK = ascii("manyhnd1");
 
@@ -35,6 +36,17 @@ export interface AuthenticationOptions {
   allowLegacy?: boolean | undefined;
 }
 
+/**
+ * What a child gets over its standard input, to be used once: both sides know it before they meet, so that
+ * one message each way proves both, without a challenge.
+ */
+export interface Ticket {
+  /** What the child shows. */
+  readonly ticket: string;
+  /** What it must be answered. */
+  readonly proof: string;
+}
+
 /** Makes the key out of what the user gave: text is taken as UTF-8, an empty key is refused. */
 export function readKey(authkey: string | Uint8Array): Uint8Array<ArrayBuffer> {
   if (typeof authkey !== "string" && !(authkey instanceof Uint8Array)) {
@@ -47,14 +59,42 @@ export function readKey(authkey: string | Uint8Array): Uint8Array<ArrayBuffer> {
   return key as Uint8Array<ArrayBuffer>;
 }
 
-/** The listening side: challenges first, then answers. */
+/**
+ * The listening side: challenges first, then answers.
+ *
+ * @param redeem Takes a ticket, and answers its proof if there is such a ticket.
+ */
 export async function authenticateClient(
   stream: FrameStream,
   key: Uint8Array<ArrayBuffer>,
-  options: AuthenticationOptions = {},
+  options: AuthenticationOptions & { redeem?: Redeem | undefined } = {},
 ): Promise<void> {
-  await deliverChallenge(stream, key, options);
-  await answerChallenge(stream, key, options);
+  const hasTicket = await deliverChallenge(stream, key, options);
+  if (!hasTicket) await answerChallenge(stream, key, options);
+}
+
+/** Takes a ticket, once, and answers its proof; `undefined` when there is no such ticket. */
+export type Redeem = (ticket: string) => string | undefined;
+
+/**
+ * A child's side: it does not wait for the challenge.
+ *
+ * @param first The first request; it leaves together with the ticket.
+ */
+export async function showTicket(
+  stream: FrameStream,
+  { ticket, proof }: Ticket,
+  first: Uint8Array,
+): Promise<void> {
+  stream.send(TICKET, ascii(ticket));
+  stream.send(first);
+  await receive(stream);
+  const verdict = await receive(stream);
+  if (!equalInConstantTime(verdict, join(WELCOME, ascii(proof)))) {
+    throw new AuthenticationError(
+      `Cannot authenticate to ${stream.peer}: it does not know the ticket, so it is not the parent`,
+    );
+  }
 }
 
 /**
@@ -78,13 +118,20 @@ export async function authenticateServer(
 async function deliverChallenge(
   stream: FrameStream,
   key: Uint8Array<ArrayBuffer>,
-  options: AuthenticationOptions,
+  options: AuthenticationOptions & { redeem?: Redeem | undefined },
   next?: Uint8Array,
-): Promise<void> {
+): Promise<boolean> {
   const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
   const message = join(DIGEST_PREFIX, random, NATIVE_MARK);
   stream.send(CHALLENGE, message);
   const reply = await receive(stream);
+  if (options.redeem !== undefined && startsWith(reply, TICKET)) {
+    const proof = options.redeem(new TextDecoder().decode(reply.subarray(TICKET.length)));
+    if (proof !== undefined) {
+      stream.send(WELCOME, ascii(proof));
+      return true;
+    }
+  }
   let right = false;
   try {
     const { digest, payload } = classify(reply, options);
@@ -101,6 +148,7 @@ async function deliverChallenge(
   }
   stream.send(WELCOME);
   if (next !== undefined) stream.send(next);
+  return false;
 }
 
 async function answerChallenge(

@@ -1,5 +1,6 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
+import type { Ticket } from "./_authentication.ts";
 import { connectSession } from "./_connect.ts";
 import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
@@ -26,6 +27,18 @@ export interface LentReference {
 export interface ChildSession {
   readonly session: Session;
   readonly root: RemoteObject;
+}
+
+/** A child that was started, or is about to be. */
+export interface ExpectedChild {
+  /** What the child is told, to be recognised. */
+  readonly ticket: Ticket;
+  /** Fulfilled when it has connected. */
+  readonly arrived: Promise<ChildSession>;
+  arrive(child: ChildSession): void;
+  /** It will not come any more. */
+  forget(error: unknown): void;
+  isRedeemed: boolean;
 }
 
 let key: Uint8Array<ArrayBuffer> | undefined;
@@ -55,7 +68,7 @@ export function familyKey(): Uint8Array<ArrayBuffer> {
  * @param methods What the parent may call here.
  */
 export async function joinFamily(
-  parent: { key: Uint8Array<ArrayBuffer>; port: number; ticket: string },
+  parent: { key: Uint8Array<ArrayBuffer>; port: number; ticket: Ticket },
   methods: Readonly<Record<string, LentMethod>>,
 ): Promise<Session> {
   key = parent.key;
@@ -70,18 +83,37 @@ class FamilyHub {
   /** How many children and lent objects need the hub. */
   users = 0;
   readonly objects = new Map<string, object>();
-  readonly children = new Map<string, (child: ChildSession) => void>();
+  readonly #expected = new Map<string, ExpectedChild>();
   readonly port: number;
   readonly #hub: Hub;
 
   constructor() {
     this.#hub = new Hub({
       key: familyKey(),
+      redeem: (ticket) => this.#redeem(ticket),
       methods: { borrow: (_call, id: string) => this.#borrow(id) },
       onSession: (session, hello) => this.#onSession(session, hello),
       background: true,
     });
     this.port = this.#hub.listen({ hostname: LOOPBACK, port: 0 }).port;
+  }
+
+  /** Makes a ticket for a child that is about to be started. */
+  expect(): ExpectedChild {
+    const { promise, resolve, reject } = Promise.withResolvers<ChildSession>();
+    const ticket = crypto.randomUUID();
+    const child: ExpectedChild = {
+      ticket: { ticket, proof: crypto.randomUUID() },
+      arrived: promise,
+      arrive: resolve,
+      forget: (error) => {
+        this.#expected.delete(ticket);
+        reject(error);
+      },
+      isRedeemed: false,
+    };
+    this.#expected.set(ticket, child);
+    return child;
   }
 
   async close(): Promise<void> {
@@ -97,10 +129,17 @@ class FamilyHub {
   }
 
   #onSession(session: Session, hello: Hello): void {
-    if (hello.ticket === undefined) return;
-    const arrived = this.children.get(hello.ticket);
-    this.children.delete(hello.ticket);
-    arrived?.({ session, root: rootObject(hello) });
+    const child = this.#expected.get(hello.ticket ?? "");
+    if (child?.isRedeemed !== true) return;
+    this.#expected.delete(child.ticket.ticket);
+    child.arrive({ session, root: rootObject(hello) });
+  }
+
+  #redeem(ticket: string): string | undefined {
+    const child = this.#expected.get(ticket);
+    if (child === undefined || child.isRedeemed) return undefined;
+    child.isRedeemed = true;
+    return child.ticket.proof;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LentMethod } from "../coroutine/_lending.ts";
-import { authenticateClient, MAX_HANDSHAKE_FRAME_BYTES } from "./_authentication.ts";
+import { authenticateClient, MAX_HANDSHAKE_FRAME_BYTES, type Redeem } from "./_authentication.ts";
 import { explain } from "./_connect.ts";
 import { FrameStream } from "./_frame_stream.ts";
 import {
@@ -21,6 +21,8 @@ const ACCEPT_RETRY_MS = 10;
 /** Options for {@linkcode Hub}. */
 export interface HubOptions {
   key: Uint8Array<ArrayBuffer>;
+  /** Takes a ticket in place of the key. */
+  redeem?: Redeem | undefined;
   /** What each borrower may call first. */
   methods: Readonly<Record<string, LentMethod>>;
   /** Told of each connection that has proved the key. */
@@ -153,14 +155,15 @@ export class Hub {
   }
 
   async #welcome(conn: Deno.TcpConn): Promise<void> {
-    const { key, allowLegacy, methods, maxMessageBytes, background = false } = this.#options;
+    const { key, allowLegacy, redeem, methods, maxMessageBytes } = this.#options;
+    const { background = false } = this.#options;
     const { hostname, port } = conn.remoteAddr;
     conn.setNoDelay(true);
     const stream = new FrameStream(conn, {
       peer: formatAddress({ hostname, port }),
       maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES,
     });
-    await authenticateClient(stream, key, { allowLegacy });
+    await authenticateClient(stream, key, { allowLegacy, redeem });
     stream.maxFrameBytes = MAX_HELLO_BYTES;
     const frame = await stream.receive();
     // The other side only wanted to try the key, or was closed with the hub.

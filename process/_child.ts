@@ -1,5 +1,4 @@
 import { joinFamily } from "../ipc/_family.ts";
-import type { Session } from "../ipc/_session.ts";
 import type { Boot } from "./_boot.ts";
 import { state } from "./_state.ts";
 
@@ -7,20 +6,6 @@ import { state } from "./_state.ts";
  * The child's side of `Process`. The main module of a child is a few generated lines that call
  * {@linkcode runChild}; everything that the child is told comes over its standard input and its channel.
  */
-
-/** How long a child waits for its parent to take the result, before it ends all the same. */
-const FAREWELL_MS = 5_000;
-
-/**
- * Reads standard input until its end, which comes when the parent is gone, however it went; then ends
- * the process. It runs in a thread of its own: the event loop of the child may be busy for ever.
- * (A process may send itself a signal without permission.)
- */
-const LIFELINE = `
-const buffer = new Uint8Array(1024);
-while (Deno.stdin.readSync(buffer) !== null);
-Deno.kill(Deno.pid, "SIGKILL");
-`;
 
 /** A module, imported when it is asked for. */
 export type Importer = () => Promise<Record<string, unknown>>;
@@ -39,7 +24,7 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
   state.daemon = boot.daemon;
   state.identity = boot.identity;
   state.parent = boot.parent;
-  startLifeline();
+  void endWithParent();
   const target = findTarget(importers, boot.target);
   const ended = Promise.withResolvers<number>();
   target.catch((error) => {
@@ -47,14 +32,15 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
     ended.resolve(1);
   });
   const session = await joinFamily({
-    key: Uint8Array.from(atob(boot.key), (char) => char.charCodeAt(0)),
+    key: Uint8Array.fromHex(boot.key),
     port: boot.port,
     ticket: boot.ticket,
   }, {
     prepare: () => target.then(() => undefined),
     run: async (_call, args: unknown[]) => {
+      const run = await target;
       try {
-        const result = await (await target)(...args);
+        const result = await run(...args);
         ended.resolve(0);
         return result;
       } catch (error) {
@@ -65,7 +51,8 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
     },
   });
   const code = await ended.promise;
-  await farewell(session);
+  // The result is with the parent when the parent closes the channel.
+  await session.closed;
   Deno.exit(code === 0 ? Deno.exitCode : code);
 }
 
@@ -101,23 +88,23 @@ function readBoot(): Boot {
   return JSON.parse(text);
 }
 
-function startLifeline(): void {
-  const worker = new Worker(`data:text/javascript,${encodeURIComponent(LIFELINE)}`, {
-    type: "module",
-    name: "lifeline",
-  });
-  worker.onerror = () => Deno.exit(1);
+/**
+ * Reads standard input until its end, which comes when the parent is gone, however it went; then ends
+ * the process. A child whose event loop is busy is ended by the reaper. (A process may send itself a signal
+ * without permission.)
+ */
+async function endWithParent(): Promise<void> {
+  const buffer = new Uint8Array(1024);
+  try {
+    while (await Deno.stdin.read(buffer) !== null);
+  } catch {
+    // The target has closed its standard input: the reaper is still there.
+    return;
+  }
+  Deno.kill(Deno.pid, "SIGKILL");
 }
 
 function reportUncaught(error: unknown): void {
   // As the runtime does for an error that nobody catches, and Python for one in a process.
   console.error(`Uncaught (in process ${state.name})`, error);
-}
-
-/** The result is with the parent when the parent closes the channel. */
-async function farewell(session: Session): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLong = new Promise<void>((resolve) => timer = setTimeout(resolve, FAREWELL_MS));
-  await Promise.race([session.closed, tooLong]);
-  clearTimeout(timer);
 }

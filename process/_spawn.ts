@@ -1,5 +1,6 @@
 import type { Boot } from "./_boot.ts";
 import { findConfig } from "./_config.ts";
+import { startGuarded } from "./_reaper.ts";
 import { fromFileUrl, permissionFlags } from "./_permission_flags.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -22,9 +23,10 @@ export interface SpawnOptions {
   executable: string | URL | undefined;
 }
 
-/** A child that was spawned, and its lifeline: its standard input, closed when the child may end. */
+/** A child that was spawned. */
 export interface Spawned {
   readonly child: Deno.ChildProcess;
+  /** Its standard input, whose end ends it. */
   readonly lifeline: WritableStreamDefaultWriter<Uint8Array>;
 }
 
@@ -44,7 +46,7 @@ export function spawnChild(options: SpawnOptions): Spawned {
     ...(config === undefined ? [] : [`--config=${toPath(config)}`]),
     mainModule(modules),
   ];
-  const child = spawnDeno(options.executable, {
+  const { child, guarded } = spawnDeno(options.executable, {
     args,
     stdin: "piped",
     stdout: options.stdout,
@@ -53,9 +55,11 @@ export function spawnChild(options: SpawnOptions): Spawned {
     ...(options.env === undefined ? {} : { env: { ...options.env }, clearEnv: true }),
   });
   const lifeline = child.stdin.getWriter();
-  // A child that is dead already cannot read: its exit tells everything.
-  lifeline.write(new TextEncoder().encode(`${JSON.stringify(boot)}\n`)).catch(() => {});
   lifeline.closed.catch(() => {});
+  guarded
+    .then(() => lifeline.write(new TextEncoder().encode(`${JSON.stringify(boot)}\n`)))
+    // A child that is dead already cannot read: its exit tells everything.
+    .catch(() => {});
   return { child, lifeline };
 }
 
@@ -78,10 +82,10 @@ function chooseProgram(executable: string | URL | undefined): string | URL {
 function spawnDeno(
   executable: string | URL | undefined,
   options: Deno.CommandOptions,
-): Deno.ChildProcess {
+): { child: Deno.ChildProcess; guarded: Promise<void> } {
   const program = chooseProgram(executable);
   try {
-    return new Deno.Command(program, options).spawn();
+    return startGuarded(program, () => new Deno.Command(program, options).spawn());
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) {
       const missing = /access to env|LD_|DYLD_/.test(error.message)

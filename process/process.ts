@@ -20,6 +20,7 @@ import type { Session } from "../ipc/_session.ts";
 import { exitCodeOf } from "./_exit_code.ts";
 import { INTERNALS, type ProcessInternals } from "./_internals.ts";
 import { withNet } from "./_permission_flags.ts";
+import { releaseGuarded } from "./_reaper.ts";
 import { type ChildOutput, spawnChild, type Spawned } from "./_spawn.ts";
 import { nextIdentity, state } from "./_state.ts";
 import { ProcessDiedError, ProcessStateError } from "./errors.ts";
@@ -378,10 +379,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     const { permissions = "none", env, cwd, config, executable } = this.#options;
     const { stdout = "inherit", stderr = "inherit" } = this.#options;
     const companions = this.#options[INTERNALS]?.companions ?? [];
-    const arrived = Promise.withResolvers<ChildSession>();
     const hub = acquireHub();
-    const ticket = crypto.randomUUID();
-    hub.children.set(ticket, arrived.resolve);
+    const expected = hub.expect();
     try {
       // What the child is given to use, it may reach: queues that live in other processes than this one.
       const reachable = portsOf(args).filter((port) => port !== hub.port).reduce<Permissions>(
@@ -394,8 +393,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
         configModule: companions[0] ?? this.#module,
         boot: {
           port: hub.port,
-          key: btoa(String.fromCharCode(...familyKey())),
-          ticket,
+          key: familyKey().toHex(),
+          ticket: expected.ticket,
           name: this.#name,
           daemon: this.#daemon,
           identity: this.#identity,
@@ -411,7 +410,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
         executable,
       });
     } catch (error) {
-      hub.children.delete(ticket);
+      expected.arrived.catch(() => {});
+      expected.forget(error);
       // Nothing awaits the end of the hub: the error says what went wrong.
       void releaseHub(hub);
       throw error;
@@ -422,13 +422,15 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     child.status.then(async (status) => {
       this.#status = status;
       alive.delete(this as unknown as Process);
-      hub.children.delete(ticket);
-      arrived.reject(this.#death());
-      const released = lifeline.close().catch(() => {}).then(() => releaseHub(hub));
+      expected.forget(this.#death());
+      const released = Promise.all([
+        lifeline.close().catch(() => {}).then(() => releaseHub(hub)),
+        releaseGuarded(child),
+      ]);
       await (this.#isBackground() ? released : keepAlive(released));
       this.#exited.resolve();
     });
-    return arrived.promise;
+    return expected.arrived;
   }
 
   /** Has the child import its module and run the target. Ends when the module is imported. */
@@ -450,6 +452,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       await session.close("the target cannot be run");
       throw reason;
     }
+    // Not sent before that answer: the target may end the process at once, and with it the answer.
     session.call(root, "run", [args], options)
       .then(
         (value) => this.#result.resolve(value as Awaited<ReturnType<F>>),

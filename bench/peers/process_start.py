@@ -1,4 +1,4 @@
-"""Start of a process to its end, one at a time, with CPython's start method "spawn".
+"""Start of a process to its first result, one at a time, with CPython's start method "spawn".
 
 The child imports this file again, so it must import little: hence the imports at the bottom.
 """
@@ -6,23 +6,30 @@ The child imports this file again, so it must import little: hence the imports a
 PROCESSES = 10
 
 
-def noop():
+def answer(connection):
     """What the child runs."""
+    connection.send(None)
 
 
-def start_and_join():
+def start_to_result():
+    seconds = 0
     for _ in range(PROCESSES):
-        process = context.Process(target=noop)
+        ours, theirs = context.Pipe()
+        process = context.Process(target=answer, args=(theirs,))
+        begin = time.perf_counter()
         process.start()
+        ours.recv()
+        seconds += time.perf_counter() - begin
         process.join()
         expect_result("the exit code", process.exitcode, 0)
-    return PROCESSES
+    return seconds, PROCESSES
 
 
 if __name__ == "__main__":
     import multiprocessing
+    import time
 
-    from peer import expect_result, measure, serve
+    from peer import expect_result, serve
 
     context = multiprocessing.get_context("spawn")
-    serve(lambda: measure(start_and_join))
+    serve(start_to_result)

@@ -8,7 +8,9 @@ const FLAGS = ["--allow-run", "--allow-net=127.0.0.1"];
 
 /** Starts a parent with an idle child, a busy one, one without input, and a manager. */
 async function startParent(...args: string[]) {
-  const program = await startProgram(PARENT, { flags: FLAGS, args });
+  // To look for other processes needs more.
+  const flags = args[0] === "reaper" ? ["-A"] : FLAGS;
+  const program = await startProgram(PARENT, { flags, args });
   const pids = program.ready.split(" ").filter(Boolean).map(Number);
   return { program, pids };
 }
@@ -22,6 +24,15 @@ leakTest("Process: no child outlives a parent that is killed by SIGKILL", async 
   await program.status;
   await assertEnd(pids);
 }, { ignore: Deno.build.os === "windows" });
+
+leakTest("Process: no child outlives its parent when the reaper was killed before", async () => {
+  const { program, pids } = await startParent("reaper");
+  await using _program = program;
+  assertEquals(pids.length, 4);
+  program.kill("SIGKILL");
+  await program.status;
+  await assertEnd(pids);
+}, { ignore: Deno.build.os !== "linux" });
 
 leakTest("Process: no child outlives a parent that calls Deno.exit()", async () => {
   const { program, pids } = await startParent("exit");

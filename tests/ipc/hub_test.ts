@@ -129,16 +129,44 @@ Deno.test("Hub serves clients that have the key, each for itself", async () => {
   assertEquals(test.hub.connections, 0);
 });
 
-Deno.test("Hub is told the tickets and the methods of its clients", async () => {
+Deno.test("Hub takes a ticket in place of the key, and is told it with the methods", async () => {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   await using test = new TestHub({
+    redeem: (ticket) => ticket === "t1" ? "p1" : undefined,
     onSession: (session, hello) => {
       resolve([hello.ticket, hello.methods, session.isClosed]);
     },
   });
-  const { session } = await test.connect({ ticket: "t1", methods: { here: () => 1 } });
+  const { session } = await test.connect({
+    key: new TextEncoder().encode("not the key"),
+    ticket: { ticket: "t1", proof: "p1" },
+    methods: { here: () => 1 },
+  });
   assertEquals(await promise, ["t1", ["here"], false]);
   await session.close();
+});
+
+Deno.test("Hub refuses a ticket that it does not know", async () => {
+  const refused = Promise.withResolvers<unknown>();
+  await using test = new TestHub({
+    redeem: () => undefined,
+    onRefused: refused.resolve,
+  });
+  const ticket = { ticket: "t2", proof: "p2" };
+  await assertRejects(() => test.connect({ ticket }), AuthenticationError, "not the parent");
+  assertInstanceOf(await refused.promise, AuthenticationError);
+});
+
+Deno.test("Hub takes no ticket when it gives none out", async () => {
+  await using test = new TestHub();
+  const ticket = { ticket: "t1", proof: "p1" };
+  await assertRejects(() => test.connect({ ticket }), AuthenticationError);
+});
+
+Deno.test("connectSession() refuses one that takes its ticket and has not the proof", async () => {
+  await using test = new TestHub({ redeem: () => "p1" });
+  const ticket = { ticket: "t1", proof: "p2" };
+  await assertRejects(() => test.connect({ ticket }), AuthenticationError, "not the parent");
 });
 
 Deno.test("Hub.listen() answers the port that the system chose", async () => {
