@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Mutex } from "npm:async-mutex@0.5.0";
 import { Lock } from "../coroutine/mod.ts";
 import { expectResult, measure, type Scenario } from "./harness.ts";
+import { npmPeer } from "./npm_peer.ts";
 
 const WAITERS = 100_000;
 
@@ -16,14 +16,14 @@ export const scenario: Scenario = {
   description: "100,000 waiters queued, then all served in order; an operation is one waiter",
   ours: { name: "coroutine.Lock", run: () => measure(serveAll) },
   peers: [
-    {
-      name: "async-mutex",
-      goal: 1,
-      run: () => measure(serveAllOfMutex),
-      versions: () => ({ "async-mutex": "0.5.0" }),
-    },
+    npmPeer({ name: "async-mutex", version: "0.5.0", goal: 1, pass: serveAllOfMutex }),
   ],
 };
+
+/** As much of the package as is used. */
+interface AsyncMutex {
+  Mutex: new () => { acquire(): Promise<() => void> };
+}
 
 async function serveAll(): Promise<number> {
   const lock = new Lock();
@@ -42,7 +42,7 @@ async function serveAll(): Promise<number> {
   return WAITERS;
 }
 
-async function serveAllOfMutex(): Promise<number> {
+async function serveAllOfMutex({ Mutex }: AsyncMutex): Promise<number> {
   const mutex = new Mutex();
   const releaseFirst = await mutex.acquire();
   let served = 0;

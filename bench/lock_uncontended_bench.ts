@@ -7,9 +7,9 @@
  * @module
  */
 
-import { Mutex } from "npm:async-mutex@0.5.0";
 import { Lock } from "../coroutine/mod.ts";
 import { expectResult, measure, type Scenario } from "./harness.ts";
+import { npmPeer } from "./npm_peer.ts";
 
 const TURNS = 100_000;
 
@@ -19,14 +19,14 @@ export const scenario: Scenario = {
   description: "100,000 times acquired and released by one task; an operation is both",
   ours: { name: "coroutine.Lock", run: () => measure(lockAndUnlock) },
   peers: [
-    {
-      name: "async-mutex",
-      goal: 1.2,
-      run: () => measure(lockAndUnlockMutex),
-      versions: () => ({ "async-mutex": "0.5.0" }),
-    },
+    npmPeer({ name: "async-mutex", version: "0.5.0", goal: 1.2, pass: lockAndUnlockMutex }),
   ],
 };
+
+/** As much of the package as is used. */
+interface AsyncMutex {
+  Mutex: new () => { acquire(): Promise<() => void>; isLocked(): boolean };
+}
 
 async function lockAndUnlock(): Promise<number> {
   const lock = new Lock();
@@ -40,7 +40,7 @@ async function lockAndUnlock(): Promise<number> {
   return TURNS;
 }
 
-async function lockAndUnlockMutex(): Promise<number> {
+async function lockAndUnlockMutex({ Mutex }: AsyncMutex): Promise<number> {
   const mutex = new Mutex();
   let held = 0;
   for (let turn = 0; turn < TURNS; turn++) {

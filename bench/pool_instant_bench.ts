@@ -4,10 +4,9 @@
  * @module
  */
 
-import pMap from "npm:p-map@7.0.3";
-import PQueue from "npm:p-queue@8.1.0";
 import { Pool } from "../coroutine/mod.ts";
 import { expectResult, measure, type Scenario } from "./harness.ts";
+import { npmPeer } from "./npm_peer.ts";
 
 const ITEMS = 100_000;
 const CONCURRENCY = 8;
@@ -19,10 +18,24 @@ export const scenario: Scenario = {
   description: "100,000 async functions that end at once, 8 at a time; an operation is a function",
   ours: { name: "coroutine.Pool.map", run: () => measure(withPool) },
   peers: [
-    { name: "p-map 7.0.3", goal: 2, run: () => measure(withPMap) },
-    { name: "p-queue 8.1.0", goal: 2, run: () => measure(withPQueue) },
+    npmPeer({ name: "p-map", version: "7.0.3", goal: 2, pass: withPMap }),
+    npmPeer({ name: "p-queue", version: "8.1.0", goal: 2, pass: withPQueue }),
   ],
 };
+
+/** As much of the packages as is used. */
+interface PMap {
+  default: (
+    items: number[],
+    run: (n: number) => Promise<number>,
+    options: { concurrency: number },
+  ) => Promise<number[]>;
+}
+interface PQueue {
+  default: new (options: { concurrency: number }) => {
+    addAll(tasks: (() => Promise<number>)[]): Promise<number[]>;
+  };
+}
 
 // deno-lint-ignore require-await -- it shall end at once
 async function double(n: number): Promise<number> {
@@ -34,11 +47,11 @@ async function withPool(): Promise<number> {
   return check(await pool.map(double, numbers));
 }
 
-async function withPMap(): Promise<number> {
+async function withPMap({ default: pMap }: PMap): Promise<number> {
   return check(await pMap(numbers, double, { concurrency: CONCURRENCY }));
 }
 
-async function withPQueue(): Promise<number> {
+async function withPQueue({ default: PQueue }: PQueue): Promise<number> {
   const queue = new PQueue({ concurrency: CONCURRENCY });
   return check(await queue.addAll(numbers.map((n) => () => double(n))));
 }
