@@ -6,10 +6,12 @@
  * - Work that waits: no process needed, see `@manyhands/concurrency/coroutine`.
  * - Work that computes, code that must be stoppable for certain, or code that must not be trusted with
  *   this process's permissions: {@linkcode Process}. It starts in some tens of milliseconds.
+ * - Other people's programs: {@linkcode run} and its relatives for one that is run to its end,
+ *   {@linkcode Popen} for one that is talked to, {@linkcode pipeline} for several in a row.
  * - Work for more than one machine: `@manyhands/concurrency/distributed`.
  *
- * Every program that starts a process needs `--allow-run=deno --allow-net=127.0.0.1`; its children have
- * no permission unless it is granted.
+ * To start a {@linkcode Process} needs `--allow-run=deno --allow-net=127.0.0.1`; the child has no permission
+ * unless it is granted. To run another program needs `--allow-run=THAT_PROGRAM`.
  *
  * @example A function in a process of its own
  * ```ts
@@ -29,8 +31,14 @@
  * @module
  */
 
+export * from "./completed_process.ts";
 export * from "./cpu_count.ts";
 export * from "./current_process.ts";
 export * from "./errors.ts";
 export * from "./permissions.ts";
+export * from "./pipeline.ts";
+export * from "./popen.ts";
 export * from "./process.ts";
+export * from "./subprocess.ts";
+export * from "./subprocess_errors.ts";
+export * from "./subprocess_options.ts";
