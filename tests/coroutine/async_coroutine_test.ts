@@ -15,6 +15,7 @@ import {
   TimeoutError,
 } from "../../coroutine/mod.ts";
 import { createGates } from "../support/gate.ts";
+import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 
 const FAILURE = new Error("failure");
@@ -343,19 +344,10 @@ Deno.test("AsyncCoroutine.send() keeps an answer that came in the same turn as t
 Deno.test("AsyncCoroutine.send() leaves no timer and no listener behind", async () => {
   const running = await echo().start();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   // A timer that went on would fail the test.
   assertEquals(await running.send(1, { signal, timeoutMs: 60_000 }), 1);
-  assertEquals(listeners, 0);
+  assertEquals(listeners.count, 0);
 });
 
 Deno.test("AsyncCoroutine.send() that aborts its own signal sends once", async () => {

@@ -10,6 +10,7 @@ import {
 } from "../../coroutine/mod.ts";
 import type { Opened } from "../contracts/_subject.ts";
 import { conditionContract, type ConditionHandle } from "../contracts/condition_contract.ts";
+import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { opened, shared, startOwner, type TaskOwner } from "./_owners.ts";
 
@@ -216,25 +217,16 @@ Deno.test("Condition.wait() that was notified before the abort, with the lock fr
 Deno.test("Condition.wait() leaves no listener on its signal", async () => {
   const condition = new Condition();
   const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = function (...args: unknown[]): void {
-    listeners++;
-    addEventListener.apply(signal, args as Parameters<typeof addEventListener>);
-  };
-  signal.removeEventListener = function (...args: unknown[]): void {
-    listeners--;
-    removeEventListener.apply(signal, args as Parameters<typeof removeEventListener>);
-  };
+  const listeners = countListeners(signal);
   await condition.acquire();
   const waiting = condition.wait({ signal });
   await condition.acquire();
   condition.notify();
   await settle();
-  assertEquals(listeners, 1); // while it waits for the lock
+  assertEquals(listeners.count, 1); // while it waits for the lock
   condition.release();
   await waiting;
-  assertEquals(listeners, 0);
+  assertEquals(listeners.count, 0);
 });
 
 // Predicates

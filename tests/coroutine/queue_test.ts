@@ -17,6 +17,7 @@ import {
 import { joinableQueueContract } from "../contracts/joinable_queue_contract.ts";
 import { queueContract } from "../contracts/queue_contract.ts";
 import { orderOf, type QueueOrder } from "../contracts/_queue_subject.ts";
+import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { createRandom } from "./_random.ts";
 
@@ -232,32 +233,23 @@ function testOnOneLoop({ name, make, order: kindOfOrder }: Kind): void {
   Deno.test(`${name} leaves no listener on a signal, however the wait ends`, async () => {
     const controller = new AbortController();
     const { signal } = controller;
-    let listeners = 0;
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = function (...args: unknown[]): void {
-      listeners++;
-      addEventListener.apply(signal, args as Parameters<typeof addEventListener>);
-    };
-    signal.removeEventListener = function (...args: unknown[]): void {
-      listeners--;
-      removeEventListener.apply(signal, args as Parameters<typeof removeEventListener>);
-    };
+    const listeners = countListeners(signal);
     const queue = make(1);
     const granted = queue.get({ signal });
-    assertEquals(listeners, 1);
+    assertEquals(listeners.count, 1);
     queue.putNowait(1);
     await granted;
-    assertEquals(listeners, 0);
+    assertEquals(listeners.count, 0);
     await assertRejects(() => queue.get({ signal, timeoutMs: 1 }), QueueEmptyError);
-    assertEquals(listeners, 0);
+    assertEquals(listeners.count, 0);
     queue.putNowait(2);
     const put = queue.put(3, { signal });
     const join = queue.join({ signal });
-    assertEquals(listeners, 2);
+    assertEquals(listeners.count, 2);
     controller.abort(REASON);
     await assertRejects(() => put);
     await assertRejects(() => join);
-    assertEquals(listeners, 0);
+    assertEquals(listeners.count, 0);
   });
 
   // Shutdown and iteration

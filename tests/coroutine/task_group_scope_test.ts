@@ -16,6 +16,7 @@ import {
   TimeoutError,
 } from "../../coroutine/mod.ts";
 import { createGates } from "../support/gate.ts";
+import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { errorsOf, hang } from "./_task_work.ts";
 
@@ -293,29 +294,20 @@ Deno.test("TaskGroup.cancel() does not hide failures, nor the cancellation from 
 Deno.test("TaskGroup.run() ends with the reason of its signal, and leaves no listener", async () => {
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   const reason = new Error("enough");
   const seen: unknown[] = [];
   await TaskGroup.run((group) => void group.spawn(() => {}), { signal });
-  assertEquals(listeners, 0);
+  assertEquals(listeners.count, 0);
   const run = TaskGroup.run(async (group) => {
     group.spawn(() => hang(seen));
     await sleep(Infinity);
   }, { signal });
   await assertPending(run);
-  assertEquals(listeners, 1);
+  assertEquals(listeners.count, 1);
   controller.abort(reason);
   assertStrictEquals(await assertRejects(() => run), reason);
-  assertEquals([seen, listeners], [["task"], 0]);
+  assertEquals([seen, listeners.count], [["task"], 0]);
   const body = () => seen.push("body");
   assertStrictEquals(await assertRejects(() => TaskGroup.run(body, { signal })), reason);
   assertEquals(seen, ["task"]);

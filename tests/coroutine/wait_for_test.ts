@@ -19,6 +19,7 @@ import {
 } from "../../coroutine/mod.ts";
 import { FakeTime } from "../support/fake_time.ts";
 import { createGates } from "../support/gate.ts";
+import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { hang } from "./_task_work.ts";
 
@@ -292,19 +293,10 @@ Deno.test("waitFor() after a cancellation that waits for the next wait starts no
 Deno.test("waitFor() whose signal aborts cancels the task, throws the reason and leaves no listener", async () => {
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   await waitFor(() => 1, { signal });
   await assertRejects(() => waitFor(() => hang(), { signal, timeoutMs: 1 }), TimeoutError);
-  assertEquals(listeners, 0);
+  assertEquals(listeners.count, 0);
   const reason = new Error("enough");
   const seen: unknown[] = [];
   const task = spawn(() => hang(seen));
@@ -312,7 +304,7 @@ Deno.test("waitFor() whose signal aborts cancels the task, throws the reason and
   await assertPending(waiting);
   controller.abort(reason);
   assertStrictEquals(await assertRejects(() => waiting), reason);
-  assertEquals([task.cancelled(), seen, listeners], [true, ["task"], 0]);
+  assertEquals([task.cancelled(), seen, listeners.count], [true, ["task"], 0]);
 });
 
 Deno.test("waitFor() whose time ends in the moment of the cancellation: it is cancelled", async () => {

@@ -1,0 +1,14 @@
+/** Counts the listeners that a signal has from now on. */
+export function countListeners(signal: AbortSignal): { readonly count: number } {
+  const listeners = { count: 0 };
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners.count++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners.count--;
+    removeEventListener.apply(signal, args);
+  };
+  return listeners;
+}
