@@ -1,3 +1,27 @@
+/** A request to cancel. */
+interface Request {
+  readonly reason: unknown;
+}
+
+/** What a scope keeps once something was cancelled in it or around it: few scopes ever need it. */
+interface Requests {
+  /** The first one, with which the signal aborts. */
+  cancelled: Request | undefined;
+  /** The one that the next wait fails with. */
+  owed: Request | undefined;
+  /** The last request to this very scope. */
+  last: Request | undefined;
+  /** The last one to a scope around this one, since this one began. */
+  outside: Request | undefined;
+  /** Whether a wait in this scope failed with that. */
+  hasHeard: boolean;
+  /** Whether the work was told of a cancellation, and has not begun another wait since. */
+  isTold: boolean;
+  /** Whether the signal has just told it. */
+  isSignalled: boolean;
+  isDelivering: boolean;
+}
+
 /**
  * A stretch of work that can be cancelled as one: a task, or a part of a task under a time limit.
  *
@@ -15,19 +39,9 @@ export class Scope {
   #waits: Set<(reason: unknown) => void> | undefined;
   #inner: Set<Scope> | undefined;
   #controller: AbortController | undefined;
-  #cancelled: { readonly reason: unknown } | undefined;
-  #owed: { readonly reason: unknown } | undefined;
-  /** Whether the work was told of a cancellation, and has not begun another wait since. */
-  #isTold = false;
   /** Whether the work has the signal, and is told by it. */
   #isAsked = false;
-  /** Whether the signal has just told it. */
-  #isSignalled = false;
-  #isDelivering = false;
-  #outside: { readonly reason: unknown } | undefined;
-  #hasHeard = false;
-  /** The last request to this very scope. */
-  #last: { readonly reason: unknown } | undefined;
+  #requests: Requests | undefined;
 
   /**
    * @param owner The task that the scope is a part of, if there is one.
@@ -39,7 +53,8 @@ export class Scope {
     if (parent === undefined) return;
     (parent.#inner ??= new Set()).add(this);
     for (let outer: Scope | undefined = parent; outer !== undefined; outer = outer.parent) {
-      this.#cancelled ??= outer.#owed;
+      const owed = outer.#requests?.owed;
+      if (owed !== undefined) this.#noted.cancelled ??= owed;
     }
   }
 
@@ -47,7 +62,7 @@ export class Scope {
   get signal(): AbortSignal {
     if (!this.#isAsked) {
       this.#isAsked = true;
-      this.#owed = undefined;
+      if (this.#requests !== undefined) this.#requests.owed = undefined;
     }
     return this.watched;
   }
@@ -56,50 +71,53 @@ export class Scope {
   get watched(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled.reason);
+      const cancelled = this.#requests?.cancelled;
+      if (cancelled !== undefined) this.#controller.abort(cancelled.reason);
     }
     return this.#controller.signal;
   }
 
   /** The cancellation that the next wait will fail with. */
-  get owed(): { readonly reason: unknown } | undefined {
-    return this.#owed;
+  get owed(): Request | undefined {
+    return this.#requests?.owed;
   }
 
   /** The last cancellation of a scope around this one, since this one began. */
-  get outside(): { readonly reason: unknown } | undefined {
-    return this.#outside;
+  get outside(): Request | undefined {
+    return this.#requests?.outside;
   }
 
   /** The same, unless a wait in this scope failed with it: its work knows of it from a signal at most. */
-  get unheard(): { readonly reason: unknown } | undefined {
-    return this.#hasHeard ? undefined : this.#outside;
+  get unheard(): Request | undefined {
+    return this.#requests?.hasHeard === true ? undefined : this.#requests?.outside;
   }
 
   /** Fails what waits in the scope, or what waits in it next. */
   cancel(reason: unknown): void {
-    this.#mark(this.#last = { reason });
-    const isTold = this.#isTold;
-    const hasHeard = this.#hasHeard;
+    const requests = this.#noted;
+    this.#mark(requests.last = { reason });
+    const { isTold, hasHeard } = requests;
     const isDelivered = this.#deliver(reason);
     // That is about what comes from around this scope.
-    this.#hasHeard = hasHeard;
+    requests.hasHeard = hasHeard;
     // Two requests that come before the work can look are one, as those of asyncio.
     if (!isDelivered && !isTold) this.owe(reason);
   }
 
   /** Fails what waits next in the scope: for one who took a cancellation that is not meant for him alone. */
   owe(reason: unknown): void {
-    this.#owed = { reason };
+    this.#noted.owed = { reason };
   }
 
   /** Takes back what {@linkcode cancel} left behind: the scope is as if it had not been cancelled. */
   reset(): void {
-    const last = this.#last;
+    const requests = this.#requests;
+    if (requests === undefined) return;
+    const { last } = requests;
     if (last !== undefined) this.#inner?.forEach((inner) => inner.#forget(last.reason));
-    this.#cancelled = undefined;
-    this.#owed = undefined;
-    this.#isTold = false;
+    requests.cancelled = undefined;
+    requests.owed = undefined;
+    requests.isTold = false;
     this.#isAsked = false;
     this.#controller = undefined;
   }
@@ -114,10 +132,12 @@ export class Scope {
   enter(fail: (reason: unknown) => void): () => void {
     // deno-lint-ignore no-this-alias -- climbs from here to the outermost scope
     for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.parent) {
-      scope.#isTold = false;
-      const owed = scope.#owed;
+      const requests = scope.#requests;
+      if (requests === undefined) continue;
+      requests.isTold = false;
+      const { owed } = requests;
       if (owed !== undefined) {
-        scope.#owed = undefined;
+        requests.owed = undefined;
         this.#hear(owed, scope);
         throw owed.reason;
       }
@@ -137,57 +157,73 @@ export class Scope {
     if (this.parent !== undefined) this.parent.#inner?.delete(this);
   }
 
-  #mark(cancelled: { readonly reason: unknown }): void {
-    if (this.#cancelled === undefined) {
-      this.#cancelled = cancelled;
+  get #noted(): Requests {
+    return this.#requests ??= {
+      cancelled: undefined,
+      owed: undefined,
+      last: undefined,
+      outside: undefined,
+      hasHeard: false,
+      isTold: false,
+      isSignalled: false,
+      isDelivering: false,
+    };
+  }
+
+  #mark(cancelled: Request): void {
+    const requests = this.#noted;
+    if (requests.cancelled === undefined) {
+      requests.cancelled = cancelled;
       if (this.#controller !== undefined) {
-        this.#isSignalled = this.#isAsked;
+        requests.isSignalled = this.#isAsked;
         this.#controller.abort(cancelled.reason);
       }
     }
     for (const inner of this.#inner ?? []) {
-      inner.#outside = cancelled;
-      inner.#hasHeard = false;
+      inner.#noted.outside = cancelled;
+      inner.#noted.hasHeard = false;
       inner.#mark(cancelled);
     }
   }
 
   /** Notes in the scopes from here up to another that a wait failed with a cancellation of that one. */
-  #hear(cancelled: { readonly reason: unknown }, source: Scope): void {
+  #hear(cancelled: Request, source: Scope): void {
     // deno-lint-ignore no-this-alias -- climbs from here
     for (let scope: Scope | undefined = this; scope !== source; scope = scope?.parent) {
       if (scope === undefined) return;
-      scope.#outside = cancelled;
-      scope.#hasHeard = true;
+      scope.#noted.outside = cancelled;
+      scope.#noted.hasHeard = true;
     }
   }
 
   #forget(reason: unknown): void {
-    if (this.#outside?.reason === reason) this.#outside = undefined;
+    const requests = this.#requests;
+    if (requests?.outside?.reason === reason) requests!.outside = undefined;
     for (const inner of this.#inner ?? []) inner.#forget(reason);
   }
 
   #deliver(reason: unknown): boolean {
+    const requests = this.#noted;
     // Two tasks that await each other would tell each other for ever.
-    if (this.#isDelivering) return true;
-    this.#isDelivering = true;
+    if (requests.isDelivering) return true;
+    requests.isDelivering = true;
     // A signal aborts once: work that has it is told of a second request as all others are.
-    let delivered = this.#isSignalled;
-    this.#isSignalled = false;
+    let delivered = requests.isSignalled;
+    requests.isSignalled = false;
     for (const fail of [...this.#waits ?? []]) {
       // One of them may have ended another. What waits for the end of others stays, and hears the next
       // request too.
       if (this.#waits?.has(fail) !== true) continue;
       delivered = true;
-      this.#hasHeard = true;
+      requests.hasHeard = true;
       fail(reason);
     }
-    this.#isDelivering = false;
+    requests.isDelivering = false;
     for (const inner of [...this.#inner ?? []]) {
       if (inner.#deliver(reason)) delivered = true;
-      if (inner.#hasHeard) this.#hasHeard = true;
+      if (inner.#requests?.hasHeard === true) requests.hasHeard = true;
     }
-    if (delivered) this.#isTold = true;
+    if (delivered) requests.isTold = true;
     return delivered;
   }
 }
