@@ -1,6 +1,7 @@
 import { joinFamily } from "../ipc/_family.ts";
+import type { Session } from "../ipc/_session.ts";
 import type { Boot } from "./_boot.ts";
-import { state } from "./_state.ts";
+import { exits, revival, state } from "./_state.ts";
 
 /**
  * The child's side of `Process`. The main module of a child is a few generated lines that call
@@ -10,8 +11,14 @@ import { state } from "./_state.ts";
 /** A module, imported when it is asked for. */
 export type Importer = () => Promise<Record<string, unknown>>;
 
+/** The channel to the parent. */
+export let channel: Session | undefined;
+
 /** The modules that came with the user's module: see the `companions` of a process. */
 export let companions: readonly Record<string, unknown>[] = [];
+
+/** Runs what the parent wants to be run, with the arguments and the fields of the process's object. */
+type Run = (args: readonly unknown[], fields: Readonly<Record<string, unknown>>) => unknown;
 
 /**
  * Runs a child from beginning to end, and exits.
@@ -20,14 +27,12 @@ export let companions: readonly Record<string, unknown>[] = [];
  */
 export async function runChild(importers: readonly Importer[]): Promise<never> {
   const boot = readBoot();
-  state.name = boot.name;
-  state.daemon = boot.daemon;
-  state.identity = boot.identity;
-  state.parent = boot.parent;
+  state.unwinds = true;
   void endWithParent();
-  const target = findTarget(importers, boot.target);
+  const found = findRun(importers, boot);
   const ended = Promise.withResolvers<number>();
-  target.catch((error) => {
+  found.catch((error) => {
+    exitIfMeant(error);
     reportUncaught(error);
     ended.resolve(1);
   });
@@ -36,46 +41,30 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
     port: boot.port,
     ticket: boot.ticket,
   }, {
-    prepare: () => target.then(() => undefined),
-    run: async (_call, args: unknown[]) => {
-      const run = await target;
+    prepare: () => found.then(() => undefined),
+    run: async (_call, args: unknown[], fields: Record<string, unknown> = {}) => {
+      const run = await found;
       try {
-        const result = await run(...args);
+        const result = await run(args, fields);
         ended.resolve(0);
         return result;
       } catch (error) {
+        exitIfMeant(error);
         reportUncaught(error);
         ended.resolve(1);
         throw error;
       }
     },
   });
+  channel = session;
   const code = await ended.promise;
   // The result is with the parent when the parent closes the channel.
   await session.closed;
   Deno.exit(code === 0 ? Deno.exitCode : code);
 }
 
-type Target = (...args: unknown[]) => unknown;
-
-async function findTarget(importers: readonly Importer[], name: string): Promise<Target> {
-  state.importing = true;
-  const [module, ...rest] = await Promise.all(importers.map((load) => load()));
-  state.importing = false;
-  companions = rest;
-  const target = module![name];
-  if (typeof target !== "function") {
-    const functions = Object.keys(module!).filter((key) => typeof module![key] === "function");
-    throw new TypeError(
-      `Cannot run "${name}": the module does not export a function of that name. It exports ${
-        functions.join(", ") || "no function"
-      }`,
-    );
-  }
-  return target as Target;
-}
-
-function readBoot(): Boot {
+/** Reads what the parent tells first, and takes it over. */
+export function readBoot(): Boot {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(4096);
   let text = "";
@@ -85,7 +74,86 @@ function readBoot(): Boot {
     if (count === null) Deno.exit(1);
     text += decoder.decode(buffer.subarray(0, count), { stream: true });
   }
-  return JSON.parse(text);
+  const boot: Boot = JSON.parse(text);
+  state.name = boot.name;
+  state.daemon = boot.daemon;
+  state.identity = boot.identity;
+  state.parent = boot.parent;
+  state.granted = boot.granted;
+  return boot;
+}
+
+async function findRun(importers: readonly Importer[], boot: Boot): Promise<Run> {
+  state.importing = true;
+  const [module, ...rest] = await Promise.all(importers.map((load) => load()));
+  state.importing = false;
+  companions = rest;
+  const target = boot.target === undefined ? undefined : findTarget(module!, boot.target);
+  if (boot.subclass !== undefined) return findSubclass(module!, boot.subclass, target);
+  return (args) => target!(...args);
+}
+
+type Target = (...args: unknown[]) => unknown;
+
+function findTarget(module: Record<string, unknown>, name: string): Target {
+  const target = module[name];
+  if (typeof target === "function") return target as Target;
+  throw new TypeError(
+    `Cannot run "${name}": the module does not export a function of that name. It exports ${
+      listFunctions(module) || "no function"
+    }`,
+  );
+}
+
+function findSubclass(
+  module: Record<string, unknown>,
+  name: string,
+  target: Target | undefined,
+): Run {
+  const subclass = module[name];
+  // Without that class nothing in the module can extend it.
+  if (typeof subclass !== "function" || revival.extendsProcess?.(subclass) !== true) {
+    throw new TypeError(
+      `Cannot run "${name}": the module does not export a class of that name that extends Process. ` +
+        `It exports ${listFunctions(module) || "no class"}`,
+    );
+  }
+  return async (args, fields) => {
+    const self = revival.revive!(subclass, { target, args: [...args] });
+    for (const [key, value] of Object.entries(fields)) {
+      // Not assigned: a setter of the class would be called.
+      Object.defineProperty(self, key, {
+        value,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    }
+    try {
+      return await self.run();
+    } catch (error) {
+      throw explainPrivate(error, name);
+    }
+  };
+}
+
+/** The constructor of the class has not run here, so its private fields are not there. */
+function explainPrivate(error: unknown, name: string): unknown {
+  if (
+    !(error instanceof TypeError) ||
+    !/private (member|field|method)|Receiver must be/.test(error.message)
+  ) {
+    return error;
+  }
+  return new TypeError(
+    `Cannot use a private field in ${name}.run(): fields with "#" stay in the process that made the ` +
+      `object; give what run() needs to fields without "#" (${error.message})`,
+    { cause: error },
+  );
+}
+
+function listFunctions(module: Record<string, unknown>): string {
+  return Object.keys(module).filter((key) => typeof module[key] === "function").join(", ");
 }
 
 /**
@@ -104,7 +172,23 @@ async function endWithParent(): Promise<void> {
   Deno.kill(Deno.pid, "SIGKILL");
 }
 
+/** Ends the process by an error that means just that. The parent learns it from the exit code. */
+function exitIfMeant(error: unknown): void {
+  const meant = typeof error === "object" && error !== null ? exits.get(error) : undefined;
+  if (meant === undefined) return;
+  if (meant.text !== "") print(meant.text);
+  Deno.exit(meant.code);
+}
+
 function reportUncaught(error: unknown): void {
   // As the runtime does for an error that nobody catches, and Python for one in a process.
-  console.error(`Uncaught (in process ${state.name})`, error);
+  print(`Uncaught (in process ${state.name})`, error);
+}
+
+function print(...values: unknown[]): void {
+  try {
+    console.error(...values);
+  } catch {
+    // The target has closed standard error, or the error throws when it is looked at.
+  }
 }

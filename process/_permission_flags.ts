@@ -1,21 +1,70 @@
+import type { Granted } from "./_granted.ts";
+import { state } from "./_state.ts";
 import type { Permissions, PermissionScope, PermissionSet } from "./permissions.ts";
 
 const KINDS = ["read", "write", "net", "env", "run", "sys", "ffi", "import"] as const;
 
 type Kind = typeof KINDS[number];
 
+/** Every kind of `--allow-sys`, the one list that is finite. A child with one that is unknown cannot start. */
+const SYS_KINDS = [
+  "cpus",
+  "getegid",
+  "getPriority",
+  "gid",
+  "homedir",
+  "hostname",
+  "loadavg",
+  "networkInterfaces",
+  "osRelease",
+  "osUptime",
+  "setPriority",
+  "statfs",
+  "systemMemoryInfo",
+  "uid",
+  "userInfo",
+  "username",
+];
+
+/** Which field of a permission descriptor names one thing of a kind. */
+const FIELDS: Readonly<Record<Kind, string>> = {
+  read: "path",
+  write: "path",
+  net: "host",
+  env: "variable",
+  run: "command",
+  sys: "kind",
+  ffi: "path",
+  import: "host",
+};
+
+/**
+ * Checks what the user gave, and resolves its words.
+ *
+ * @param permissions What the user grants.
+ */
+export function resolvePermissions(permissions: Permissions): Granted {
+  const set = readPermissions(permissions);
+  const granted: { -readonly [K in Kind]?: true | readonly string[] } = {};
+  for (const kind of KINDS) {
+    const entries = resolveScope(kind, set[kind]);
+    if (entries === true || entries.length > 0) granted[kind] = entries;
+  }
+  return granted;
+}
+
 /**
  * The flags of `deno run` for a child's permissions.
  *
- * @param permissions What the user grants.
+ * @param granted What the child may do.
  * @param channel Host and port that the child needs to reach its parent.
  */
-export function permissionFlags(permissions: Permissions, channel: string): string[] {
-  const set = readPermissions(permissions);
+export function permissionFlags(granted: Granted, channel: string): string[] {
   const flags: string[] = [];
   for (const kind of KINDS) {
-    const flag = flagOf(kind, set[kind], kind === "net" ? [channel] : []);
-    if (flag !== undefined) flags.push(flag);
+    const entries = kind === "net" ? addHost(granted.net ?? [], channel) : granted[kind];
+    if (entries === undefined) continue;
+    flags.push(entries === true ? `--allow-${kind}` : `--allow-${kind}=${entries.join(",")}`);
   }
   return flags;
 }
@@ -28,12 +77,13 @@ export function permissionFlags(permissions: Permissions, channel: string): stri
  */
 export function withNet(permissions: Permissions, host: string): PermissionSet {
   const set = readPermissions(permissions);
-  const { net } = set;
-  if (net === true || (net === "inherit" && isHeld("net"))) return { ...set, net: true };
-  return { ...set, net: Array.isArray(net) ? [...net, host] : [host] };
+  return { ...set, net: addHost(resolveScope("net", set.net), host) };
 }
 
-/** Checks what the user gave, and resolves the two words. */
+function addHost(net: true | readonly string[], host: string): true | readonly string[] {
+  return net === true ? true : [...net, host];
+}
+
 function readPermissions(permissions: Permissions): PermissionSet {
   if (permissions === "none") return {};
   if (permissions === "inherit") {
@@ -56,36 +106,78 @@ function readPermissions(permissions: Permissions): PermissionSet {
   return permissions;
 }
 
-function flagOf(
-  kind: Kind,
-  scope: PermissionScope | undefined,
-  always: readonly string[],
-): string | undefined {
-  if (scope === true || (scope === "inherit" && isHeld(kind))) return `--allow-${kind}`;
-  if (scope !== undefined && typeof scope !== "boolean" && scope !== "inherit") {
-    if (!Array.isArray(scope)) {
-      throw new TypeError(
-        `Cannot grant permissions: "${kind}" must be true, false, "inherit" or an array`,
-      );
-    }
-    always = [...always, ...scope.map((entry) => entryOf(kind, entry))];
+function resolveScope(kind: Kind, scope: PermissionScope | undefined): true | string[] {
+  if (scope === undefined || scope === false) return [];
+  if (scope === true) return true;
+  if (scope === "inherit") return heldOf(kind);
+  if (!Array.isArray(scope)) {
+    throw new TypeError(
+      `Cannot grant permissions: "${kind}" must be true, false, "inherit" or an array`,
+    );
   }
-  if (always.length === 0) return undefined;
-  for (const entry of always) {
-    // Not even doubled, as documented, does one reach the child in Deno 2.9.6; as it is, it would grant
-    // what stands before it.
-    if (entry.includes(",")) {
-      throw new TypeError(
-        `Cannot grant permissions: "${entry}" of "${kind}" has a comma, which separates entries`,
-      );
-    }
-  }
-  return `--allow-${kind}=${always.join(",")}`;
+  return scope.map((entry) => checkEntry(kind, entryOf(kind, entry)));
 }
 
-function isHeld(kind: Kind): boolean {
-  return Deno.permissions.querySync({ name: kind } as Deno.PermissionDescriptor).state ===
-    "granted";
+/**
+ * What this process holds of a kind, as far as it can be asked for. The runtime answers questions about a
+ * whole kind or about one thing; it does not list. So the things that are likely are tried: what this
+ * process was granted when it is a child itself, and what it takes to have children.
+ */
+function heldOf(kind: Kind): true | string[] {
+  if (isHeld({ name: kind })) return true;
+  const known = state.granted?.[kind];
+  const candidates = new Set([...(Array.isArray(known) ? known : []), ...likelyEntries(kind)]);
+  return [...candidates].filter((entry) => isHeld({ name: kind, [FIELDS[kind]]: entry }));
+}
+
+function likelyEntries(kind: Kind): readonly string[] {
+  switch (kind) {
+    case "read":
+    case "write": {
+      const cwd = readCwd();
+      return cwd === undefined || cwd.includes(",") ? [] : [cwd];
+    }
+    case "net":
+      return ["127.0.0.1"];
+    case "run":
+      return ["deno"];
+    case "sys":
+      return SYS_KINDS;
+    default:
+      return [];
+  }
+}
+
+function readCwd(): string | undefined {
+  if (!isHeld({ name: "read", path: "." })) return undefined;
+  try {
+    return Deno.cwd();
+  } catch {
+    // The directory was removed.
+    return undefined;
+  }
+}
+
+/** Whether a permission is held without an exception: `--deny-read=secret` makes one of all reading. */
+function isHeld(descriptor: Record<string, string>): boolean {
+  try {
+    const status = Deno.permissions.querySync(descriptor as unknown as Deno.PermissionDescriptor);
+    return status.state === "granted" && !status.partial;
+  } catch {
+    // Another version of the runtime does not know this thing.
+    return false;
+  }
+}
+
+function checkEntry(kind: Kind, entry: string): string {
+  // Not even doubled, as documented, does one reach the child in Deno 2.9.6; as it is, it would grant
+  // what stands before it.
+  if (entry.includes(",")) {
+    throw new TypeError(
+      `Cannot grant permissions: "${entry}" of "${kind}" has a comma, which separates entries`,
+    );
+  }
+  return entry;
 }
 
 function entryOf(kind: Kind, entry: string | URL): string {

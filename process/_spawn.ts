@@ -1,26 +1,38 @@
 import type { Boot } from "./_boot.ts";
 import { findConfig } from "./_config.ts";
 import { startGuarded } from "./_reaper.ts";
+import { allowNiceness, setNiceness } from "./_niceness.ts";
 import { fromFileUrl, permissionFlags } from "./_permission_flags.ts";
-import type { Permissions } from "./permissions.ts";
 
 /** Where the output of a child goes. */
 export type ChildOutput = "inherit" | "piped" | "null";
 
 /** What {@linkcode spawnChild} needs. */
 export interface SpawnOptions {
-  /** The module of the target, then its companions: absolute URLs. */
-  modules: readonly string[];
-  /** The module whose configuration file the child gets. */
-  configModule: string;
+  program: TargetProgram | MainProgram;
   boot: Boot;
-  permissions: Permissions;
   env: Readonly<Record<string, string>> | undefined;
   cwd: string | URL | undefined;
   stdout: ChildOutput;
   stderr: ChildOutput;
   config: string | URL | undefined;
   executable: string | URL | undefined;
+  memoryLimitMb: number | undefined;
+  niceness: number | undefined;
+}
+
+/** A child that runs a target. */
+export interface TargetProgram {
+  /** The module of the target, then its companions: absolute URLs. */
+  readonly modules: readonly string[];
+  /** The module whose configuration file the child gets. */
+  readonly configModule: string;
+}
+
+/** A child that runs a main module of the user. */
+export interface MainProgram {
+  readonly mainModule: string;
+  readonly args: readonly string[];
 }
 
 /** A child that was spawned. */
@@ -35,17 +47,23 @@ export interface Spawned {
  * the module graph and need no permission when the child loads them.
  */
 export function spawnChild(options: SpawnOptions): Spawned {
-  const { modules, boot, permissions } = options;
+  const { program, boot, memoryLimitMb, niceness } = options;
+  const isMain = "mainModule" in program;
+  // A main module of the user finds its configuration itself.
   const config = options.config ??
-    findConfig(options.configModule, chooseProgram(options.executable));
+    (isMain ? undefined : findConfig(program.configModule, chooseProgram(options.executable)));
   const args = [
     "run",
     "--quiet",
     "--no-prompt",
-    ...permissionFlags(permissions, `127.0.0.1:${boot.port}`),
+    ...permissionFlags(boot.granted, `127.0.0.1:${boot.port}`),
     ...(config === undefined ? [] : [`--config=${toPath(config)}`]),
-    mainModule(modules),
+    ...(memoryLimitMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${memoryLimitMb}`]),
+    ...(isMain
+      ? [`--preload=${forkedModule()}`, program.mainModule, ...program.args]
+      : [targetModule(program.modules)]),
   ];
+  if (niceness !== undefined) allowNiceness();
   const { child, guarded } = spawnDeno(options.executable, {
     args,
     stdin: "piped",
@@ -53,7 +71,7 @@ export function spawnChild(options: SpawnOptions): Spawned {
     stderr: options.stderr,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, clearEnv: true }),
-  });
+  }, niceness);
   const lifeline = child.stdin.getWriter();
   lifeline.closed.catch(() => {});
   guarded
@@ -63,10 +81,21 @@ export function spawnChild(options: SpawnOptions): Spawned {
   return { child, lifeline };
 }
 
-function mainModule(modules: readonly string[]): string {
+function targetModule(modules: readonly string[]): string {
   const child = JSON.stringify(import.meta.resolve("./_child.ts"));
   const importers = modules.map((module) => `() => import(${JSON.stringify(module)})`);
-  const code = `import { runChild } from ${child};\nawait runChild([${importers.join(", ")}]);`;
+  return toDataUrl(
+    `import { runChild } from ${child};\nawait runChild([${importers.join(", ")}]);`,
+  );
+}
+
+/** Runs before the main module, which must not know. */
+function forkedModule(): string {
+  const forked = JSON.stringify(import.meta.resolve("./_forked_child.ts"));
+  return toDataUrl(`import { beginForked } from ${forked};\nawait beginForked();`);
+}
+
+function toDataUrl(code: string): string {
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
@@ -82,10 +111,15 @@ function chooseProgram(executable: string | URL | undefined): string | URL {
 function spawnDeno(
   executable: string | URL | undefined,
   options: Deno.CommandOptions,
+  niceness: number | undefined,
 ): { child: Deno.ChildProcess; guarded: Promise<void> } {
   const program = chooseProgram(executable);
   try {
-    return startGuarded(program, () => new Deno.Command(program, options).spawn());
+    return startGuarded(program, () => {
+      const child = new Deno.Command(program, options).spawn();
+      if (niceness !== undefined) setNiceness(child, niceness);
+      return child;
+    });
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) {
       const missing = /access to env|LD_|DYLD_/.test(error.message)

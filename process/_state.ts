@@ -1,3 +1,5 @@
+import type { Granted } from "./_granted.ts";
+
 /** What this process knows of itself and of its parent, told by the parent when it is a child. */
 export interface ProcessState {
   name: string;
@@ -7,6 +9,10 @@ export interface ProcessState {
   parent: { readonly name: string; readonly pid: number } | undefined;
   /** Whether the user's module is being imported into this child now. */
   importing: boolean;
+  /** What its parent granted to this process, when it is a child. */
+  granted: Granted | undefined;
+  /** Whether an error that ends the process is waited for: a target runs, and is unwound. */
+  unwinds: boolean;
 }
 
 /** The state of this process. */
@@ -16,7 +22,15 @@ export const state: ProcessState = {
   identity: [],
   parent: undefined,
   importing: false,
+  granted: undefined,
+  unwinds: false,
 };
+
+/**
+ * The errors that mean the end of the process, and its exit code. A child knows them by this, without
+ * loading their class.
+ */
+export const exits = new WeakMap<object, { readonly code: number; readonly text: string }>();
 
 let children = 0;
 
@@ -25,3 +39,17 @@ export function nextIdentity(): { identity: readonly number[]; name: string } {
   const identity = [...state.identity, ++children];
   return { identity, name: `Process-${identity.join(":")}` };
 }
+
+/** What a child knows of `Process` once something has loaded it: a child without need does not. */
+export interface Revival {
+  /** Whether a class extends `Process`. */
+  extendsProcess?: (subclass: unknown) => boolean;
+  /** Makes an object of the subclass in the child, without its constructor. */
+  revive?: (
+    subclass: unknown,
+    own: { target: ((...args: unknown[]) => unknown) | undefined; args: unknown[] },
+  ) => { run(): unknown };
+}
+
+/** Filled by the module of `Process`. */
+export const revival: Revival = {};

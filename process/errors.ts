@@ -82,5 +82,48 @@ export class ProcessStateError extends Error {
   }
 }
 
+/** How a worker of a pool ended, for {@linkcode WorkerDiedError}. */
+export interface WorkerDiedErrorOptions extends ProcessDiedErrorOptions {
+  /** What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing. */
+  task?: { readonly name: string; readonly index: number } | undefined;
+}
+
+/**
+ * A worker of a pool died: it was killed, called `Deno.exit()`, or the runtime gave up. The calls that it
+ * held reject with this error, unless they have retries left; the pool goes on with another worker
+ * (Python's `BrokenProcessPool`, which ends the whole pool).
+ *
+ * @example What it ran
+ * ```ts
+ * import { WorkerDiedError } from "@manyhands/concurrency/process";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new WorkerDiedError("Pool-1-worker-1 was killed", {
+ *   pid: 4711,
+ *   exitCode: -9,
+ *   signal: "SIGKILL",
+ *   task: { name: "square", index: 3 },
+ * });
+ * assertEquals(error.task?.name, "square");
+ * ```
+ */
+export class WorkerDiedError extends ProcessDiedError {
+  /** What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing. */
+  readonly task: { readonly name: string; readonly index: number } | undefined;
+
+  /**
+   * Creates the error.
+   *
+   * @param message Which worker ended, how, and what it ran.
+   * @param options The same as data.
+   */
+  constructor(message: string, options: WorkerDiedErrorOptions) {
+    super(message, options);
+    this.name = "WorkerDiedError";
+    this.task = options.task;
+  }
+}
+
 registerErrorClass(ProcessDiedError);
+registerErrorClass(WorkerDiedError);
 registerErrorClass(ProcessStateError);

@@ -8,9 +8,15 @@
  * What a child process may do.
  *
  * - `"none"`: nothing but to talk to its parent. Loading its code needs no permission.
- * - `"inherit"`: every kind of permission that the parent holds as a whole, asked of the runtime. What
- *   the parent holds for some paths or hosts only cannot be asked for, and is not passed on: name it.
- * - an object: kind by kind, as in the `permissions` of `Deno.test`.
+ * - `"inherit"`: what the parent holds, as far as the runtime tells it. It answers questions, and does not
+ *   list. So a child gets every kind that the parent holds as a whole, every kind of `sys`, what having
+ *   children of its own takes (`run: ["deno"]` and `net: ["127.0.0.1"]`) and the working directory, each
+ *   if the parent holds it; and when the parent is itself a child, the entries that it was granted. Other
+ *   paths, hosts, variables and programs are not passed on: name them in an object. A kind that the parent
+ *   holds with an exception (`--deny-read=secret`) is not passed on as a whole, since the exception cannot
+ *   be asked for; that a port of `127.0.0.1` is denied is not seen.
+ * - an object: kind by kind, as in the `permissions` of `Deno.test`. Paths that are relative are so to the
+ *   child's working directory.
  */
 export type Permissions = "none" | "inherit" | PermissionSet;
 

@@ -4,120 +4,28 @@
  * @module
  */
 
-import { checkTimeout, LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { encode, referencesIn } from "../ipc/_encoding.ts";
-import {
-  acquireHub,
-  type ChildSession,
-  familyKey,
-  type LentReference,
-  releaseHub,
-} from "../ipc/_family.ts";
+import { encode } from "../ipc/_encoding.ts";
+import type { ChildSession } from "../ipc/_family.ts";
 import type { Session } from "../ipc/_session.ts";
-import { exitCodeOf } from "./_exit_code.ts";
-import { INTERNALS, type ProcessInternals } from "./_internals.ts";
-import { withNet } from "./_permission_flags.ts";
-import { releaseGuarded } from "./_reaper.ts";
-import { type ChildOutput, spawnChild, type Spawned } from "./_spawn.ts";
-import { nextIdentity, state } from "./_state.ts";
-import { ProcessDiedError, ProcessStateError } from "./errors.ts";
-import type { Permissions } from "./permissions.ts";
-
-export type { ChildOutput };
+import { FamilyChild } from "./_family_child.ts";
+import { INTERNALS, type ProcessInternals, SELF, type SelfInternals } from "./_internals.ts";
+import { keepAlive } from "./_keep_alive.ts";
+import { checkNiceness } from "./_niceness.ts";
+import { processDeath } from "./_process_death.ts";
+import { readMemoryLimit, readModule, readSubclass, readTarget } from "./_read_options.ts";
+import { nextIdentity, revival, state } from "./_state.ts";
+import { type ProcessDiedError, ProcessStateError } from "./errors.ts";
+import type { ProcessOptions, TargetFunction } from "./process_options.ts";
 
 /** How long a process that was told to end may take before it is killed. */
 const TERMINATE_GRACE_MS = 2_000;
 
 /** How long a child that has closed its channel may go on before it is killed. */
 const SILENT_GRACE_MS = 5_000;
-
-/** A function that a process can run. */
-// deno-lint-ignore no-explicit-any -- every function, whatever its arguments
-export type TargetFunction = (...args: any[]) => unknown;
-
-/**
- * Options for {@linkcode Process}.
- *
- * @typeParam F The type of the target.
- */
-export interface ProcessOptions<F extends TargetFunction> {
-  /**
-   * The module that exports the target: `import.meta.url` for a function of the same file. A relative
-   * specifier cannot be resolved here; use `import.meta.resolve()`.
-   */
-  module: string | URL;
-  /**
-   * The function to run, or the name under which the module exports it. It reaches the child by its name,
-   * never by its source text.
-   */
-  target: F | string;
-  /**
-   * The arguments. They are copied; queues of `ipc` cross as references.
-   *
-   * @default {[]}
-   */
-  args?: Parameters<F> | undefined;
-  /**
-   * The name, for people.
-   *
-   * @default {"Process-1", "Process-2", …}
-   */
-  name?: string | undefined;
-  /**
-   * Whether this process may end without waiting for the child, which then ends as well. The default is
-   * what this process itself is.
-   *
-   * @default {false}
-   */
-  daemon?: boolean | undefined;
-  /**
-   * What the child may do beside talking to this process.
-   *
-   * @default {"none"}
-   */
-  permissions?: Permissions | undefined;
-  /**
-   * The environment variables of the child. Without it they are those of this process.
-   *
-   * @default {undefined}
-   */
-  env?: Readonly<Record<string, string>> | undefined;
-  /**
-   * The working directory of the child. Without it, it is that of this process.
-   *
-   * @default {undefined}
-   */
-  cwd?: string | URL | undefined;
-  /**
-   * Where the child's standard output goes: where that of this process goes, to
-   * {@linkcode Process.stdout}, or nowhere.
-   *
-   * @default {"inherit"}
-   */
-  stdout?: ChildOutput | undefined;
-  /**
-   * Where the child's standard error goes, as for `stdout`.
-   *
-   * @default {"inherit"}
-   */
-  stderr?: ChildOutput | undefined;
-  /**
-   * The configuration file (import map) of the child. Without it, it is the first `deno.json` found on
-   * the way up from a local module.
-   *
-   * @default {undefined}
-   */
-  config?: string | URL | undefined;
-  /**
-   * The program to run in place of this process's own `deno`.
-   *
-   * @default {undefined}
-   */
-  executable?: string | URL | undefined;
-}
 
 const alive = new Set<Process>();
 
@@ -131,7 +39,12 @@ const alive = new Set<Process>();
  * - What the function throws is also printed on standard error, and the exit code is then 1.
  * - The process ends when the function has settled, as in Python: timers and servers that are left do
  *   not keep it alive.
+ * - {@linkcode exit} ends it from within, with an exit code.
  * - Disposing terminates a process that still runs, and waits for its end.
+ *
+ * A class that extends it and overrides {@linkcode run} is found in the child by its name among the exports
+ * of `module`. Its constructor does not run there, as in Python: the object's own fields are copied, so they
+ * must be data that can be carried, or queues of `ipc`. Fields with `#` stay in the process that made them.
  *
  * Needs `--allow-run=deno --allow-net=127.0.0.1`. It is Python's
  * {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.Process | multiprocessing.Process}
@@ -153,33 +66,77 @@ const alive = new Set<Process>();
  * }
  * ```
  *
- * @typeParam F The type of the target.
+ * @example A subclass
+ * ```ts
+ * import { Process } from "@manyhands/concurrency/process";
+ *
+ * export class Doubler extends Process<() => number> {
+ *   constructor(readonly n: number) {
+ *     super({ module: import.meta.url });
+ *   }
+ *
+ *   override run(): number {
+ *     return 2 * this.n;
+ *   }
+ * }
+ *
+ * if (import.meta.main) {
+ *   await using child = new Doubler(21);
+ *   await child.start();
+ *   console.log(await child.result()); // 42
+ * }
+ * ```
+ *
+ * @typeParam F The type of the target, or of a subclass's `run()`.
  */
 export class Process<F extends TargetFunction = TargetFunction> implements AsyncDisposable {
-  readonly #options: ProcessOptions<F> & ProcessInternals;
+  readonly #options: ProcessOptions<F> & ProcessInternals & SelfInternals;
   readonly #module: string;
-  readonly #target: string;
+  readonly #target: string | undefined;
+  readonly #subclass: string | undefined;
   readonly #name: string;
   readonly #identity: readonly number[];
   readonly #daemon: boolean;
   readonly #result = Promise.withResolvers<Awaited<ReturnType<F>>>();
   readonly #exited = Promise.withResolvers<void>();
-  #spawned: Spawned | undefined;
-  #status: Deno.CommandStatus | undefined;
+  #child: FamilyChild | undefined;
   #isClosed = false;
+
+  static {
+    revival.extendsProcess = (subclass) =>
+      typeof subclass === "function" && subclass.prototype instanceof Process;
+    // The fields of Process itself are there, and the constructor of the subclass does not run.
+    revival.revive = (subclass, { target, args }) =>
+      Reflect.construct(
+        Process,
+        [{ module: import.meta.url, target, args, [SELF]: true }],
+        subclass as () => void,
+      );
+  }
 
   /**
    * Describes a process; {@linkcode start} starts it.
    *
    * @param options What to run, and how.
-   * @throws {TypeError} When an option is of the wrong kind, or the target has no name.
+   * @throws {TypeError} When an option is of the wrong kind, the target has no name, or there is neither a
+   * target nor a `run()` of a subclass.
+   * @throws {RangeError} When a number is outside of its range.
    */
   constructor(options: ProcessOptions<F>) {
     const { module, target, args = [], name, daemon = state.daemon } = options;
+    const { memoryLimitMb, niceness } = options;
+    const isSelf = (options as SelfInternals)[SELF] === true;
     this.#module = readModule(module);
-    this.#target = readTarget(target);
+    this.#subclass = new.target.prototype.run === Process.prototype.run
+      ? undefined
+      : readSubclass(new.target);
+    this.#target = isSelf || (target === undefined && this.#subclass !== undefined)
+      ? undefined
+      : readTarget(target);
     if (!Array.isArray(args)) throw new TypeError('Cannot create a process: "args" is no array');
-    const next = nextIdentity();
+    readMemoryLimit(memoryLimitMb);
+    checkNiceness(niceness);
+    const next = isSelf ? state : nextIdentity();
     this.#name = name ?? next.name;
     this.#identity = next.identity;
     this.#daemon = daemon;
@@ -200,12 +157,12 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
 
   /** The process id; `undefined` before the start. */
   get pid(): number | undefined {
-    return this.#spawned?.child.pid;
+    return this.#isSelf() ? Deno.pid : this.#child?.pid;
   }
 
   /** The exit code; `-n` when signal number `n` ended the process; `undefined` while it has not ended. */
   get exitCode(): number | undefined {
-    return this.#status === undefined ? undefined : exitCodeOf(this.#status);
+    return this.#child?.exitCode;
   }
 
   /** Resolves when the process has ended, however it did. For use in `Promise.race` and the like. */
@@ -224,6 +181,23 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   }
 
   /**
+   * What the child does: it calls the target. A subclass may override it; it is called in the child, on an
+   * object that has the fields of this one. Called here, it runs here.
+   *
+   * @returns What the target returns.
+   * @throws {ProcessStateError} When the target is known by its name only, and this is not the child.
+   */
+  run(): ReturnType<F> {
+    const { target, args = [] } = this.#options;
+    if (typeof target === "function") return target(...args as unknown[]) as ReturnType<F>;
+    throw new ProcessStateError(
+      target === undefined
+        ? `Cannot run ${this.#name}: it has no target`
+        : `Cannot run ${this.#name} here: its target "${target}" is known by name only`,
+    );
+  }
+
+  /**
    * Starts the process. The process id is there as soon as this was called.
    *
    * @param options How long to wait, and what stops the wait; in either case the child is killed.
@@ -231,7 +205,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    * @throws {ProcessStateError} When the process was started before or is closed, when this process is a
    * daemon, or when a child that is still importing its module starts a process (the guard
    * `if (import.meta.main)` is missing).
-   * @throws {TypeError} When the module does not export the target, or an argument cannot be carried.
+   * @throws {TypeError} When the module does not export the target, or an argument or a field cannot be
+   * carried.
    * @throws {ProcessDiedError} When the child ended before it could run the target.
    * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
@@ -239,10 +214,9 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     options.signal?.throwIfAborted();
     checkTimeout(options.timeoutMs);
     this.#checkStart();
-    const args = [...this.#options.args ?? []];
-    encode(args);
+    const call = this.#readCall();
     let settled = false;
-    const begun = this.#begin(this.#spawn(args), args).finally(() => settled = true);
+    const begun = this.#begin(this.#spawn(call), call).finally(() => settled = true);
     begun.catch(() => {});
     const waiting = waitWithin(begun, options, (timeoutMs) => {
       throw new TimeoutError(`${this.#name} did not start within ${timeoutMs} ms`);
@@ -272,7 +246,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     this.#checkStarted("get the result of");
     return await keepAlive(waitWithin(this.#result.promise, options, (timeoutMs) => {
       throw new TimeoutError(
-        `${this.#name} runs, and "${this.#target}" did not return within ${timeoutMs} ms`,
+        `${this.#name} runs, and ${this.#what()} did not return within ${timeoutMs} ms`,
       );
     }));
   }
@@ -296,7 +270,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    * @returns `true` while it runs.
    */
   isAlive(): boolean {
-    return this.#spawned !== undefined && this.#status === undefined;
+    return this.#isSelf() || (this.#child !== undefined && this.#child.status === undefined);
   }
 
   /**
@@ -315,9 +289,6 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    */
   kill(): void {
     this.#signal("SIGKILL");
-    // Where `deno` is a script that runs the real program, only the script gets the signal; the program
-    // sees its standard input end.
-    this.#spawned?.lifeline.close().catch(() => {});
   }
 
   /**
@@ -341,7 +312,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       this.terminate();
       if (!await this.join({ timeoutMs: TERMINATE_GRACE_MS })) this.kill();
     }
-    if (this.#spawned !== undefined) await keepAlive(this.#exited.promise);
+    if (this.#child !== undefined) await keepAlive(this.#exited.promise);
     this.#isClosed = true;
   }
 
@@ -350,9 +321,19 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     return this.#daemon || this.#options[INTERNALS]?.background === true;
   }
 
+  /** Whether this object was made in the child, and is the process in which it is. */
+  #isSelf(): boolean {
+    return this.#options[SELF] === true;
+  }
+
+  /** What the child runs, for the texts of errors. */
+  #what(): string {
+    return this.#subclass === undefined ? `"${this.#target}"` : `${this.#subclass}.run()`;
+  }
+
   #checkStart(): void {
     if (this.#isClosed) throw new ProcessStateError(`Cannot start ${this.#name}: it is closed`);
-    if (this.#spawned !== undefined) {
+    if (this.#child !== undefined || this.#isSelf()) {
       throw new ProcessStateError(`Cannot start ${this.#name}: it was started before`);
     }
     if (state.importing) {
@@ -369,72 +350,72 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   }
 
   #checkStarted(action: string): void {
+    if (this.#isSelf()) {
+      throw new ProcessStateError(
+        `Cannot ${action} ${this.#name}: it is the process that runs this; ask its parent to`,
+      );
+    }
     if (this.#isClosed) throw new ProcessStateError(`Cannot ${action} ${this.#name}: it is closed`);
-    if (this.#spawned === undefined) {
+    if (this.#child === undefined) {
       throw new ProcessStateError(`Cannot ${action} ${this.#name}: it was not started`);
     }
   }
 
-  #spawn(args: unknown[]): Promise<ChildSession> {
-    const { permissions = "none", env, cwd, config, executable } = this.#options;
-    const { stdout = "inherit", stderr = "inherit" } = this.#options;
-    const companions = this.#options[INTERNALS]?.companions ?? [];
-    const hub = acquireHub();
-    const expected = hub.expect();
+  /** The arguments and, for a subclass, the fields, when both can be carried. */
+  #readCall(): unknown[] {
+    const args = [...this.#options.args ?? []];
+    encode(args);
+    if (this.#subclass === undefined) return [args];
+    const fields = Object.fromEntries(Object.entries(this));
     try {
-      // What the child is given to use, it may reach: queues that live in other processes than this one.
-      const reachable = portsOf(args).filter((port) => port !== hub.port).reduce<Permissions>(
-        (granted, port) => withNet(granted, `127.0.0.1:${port}`),
-        permissions,
-      );
-      this.#spawned = spawnChild({
-        modules: [this.#module, ...companions],
-        // The module that the user wrote: ours needs no configuration.
-        configModule: companions[0] ?? this.#module,
-        boot: {
-          port: hub.port,
-          key: familyKey().toHex(),
-          ticket: expected.ticket,
-          name: this.#name,
-          daemon: this.#daemon,
-          identity: this.#identity,
-          parent: { name: state.name, pid: Deno.pid },
-          target: this.#target,
-        },
-        permissions: reachable,
-        env,
-        cwd,
-        stdout,
-        stderr,
-        config,
-        executable,
-      });
+      encode(fields);
     } catch (error) {
-      expected.arrived.catch(() => {});
-      expected.forget(error);
-      // Nothing awaits the end of the hub: the error says what went wrong.
-      void releaseHub(hub);
-      throw error;
+      const { message } = error as Error;
+      throw new TypeError(
+        `Cannot start ${this.#name}: a field of the ${this.#subclass} cannot go to the child; a field ` +
+          `with "#" stays here (${message})`,
+        { cause: error },
+      );
     }
-    const { child, lifeline } = this.#spawned;
-    if (this.#isBackground()) child.unref();
-    alive.add(this as unknown as Process);
-    child.status.then(async (status) => {
-      this.#status = status;
-      alive.delete(this as unknown as Process);
-      expected.forget(this.#death());
-      const released = Promise.all([
-        lifeline.close().catch(() => {}).then(() => releaseHub(hub)),
-        releaseGuarded(child),
-      ]);
-      await (this.#isBackground() ? released : keepAlive(released));
-      this.#exited.resolve();
+    return [args, fields];
+  }
+
+  #spawn(call: readonly unknown[]): Promise<ChildSession> {
+    const { permissions = "none", env, cwd, config, executable } = this.#options;
+    const { stdout = "inherit", stderr = "inherit", memoryLimitMb, niceness } = this.#options;
+    const companions = this.#options[INTERNALS]?.companions ?? [];
+    const self = this as unknown as Process;
+    this.#child = new FamilyChild({
+      spawn: {
+        program: {
+          modules: [this.#module, ...companions],
+          // The module that the user wrote: ours needs no configuration.
+          configModule: companions[0] ?? this.#module,
+        },
+        ...{ env, cwd, stdout, stderr, config, executable, memoryLimitMb, niceness },
+      },
+      boot: {
+        name: this.#name,
+        daemon: this.#daemon,
+        identity: this.#identity,
+        target: this.#target,
+        subclass: this.#subclass,
+      },
+      permissions,
+      given: call,
+      isBackground: this.#isBackground(),
+      onEnd: () => {
+        alive.delete(self);
+        return this.#death();
+      },
     });
-    return expected.arrived;
+    alive.add(self);
+    this.#child.exited.then(this.#exited.resolve);
+    return this.#child.arrived;
   }
 
   /** Has the child import its module and run the target. Ends when the module is imported. */
-  async #begin(arrived: Promise<ChildSession>, args: unknown[]): Promise<void> {
+  async #begin(arrived: Promise<ChildSession>, call: unknown[]): Promise<void> {
     let child: ChildSession;
     try {
       child = await arrived;
@@ -443,6 +424,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       throw error;
     }
     const { session, root } = child;
+    this.#options[INTERNALS]?.onConnected?.(child);
     const options = { background: this.#isBackground() };
     try {
       await session.call(root, "prepare", [], options);
@@ -453,7 +435,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       throw reason;
     }
     // Not sent before that answer: the target may end the process at once, and with it the answer.
-    session.call(root, "run", [args], options)
+    session.call(root, "run", call, options)
       .then(
         (value) => this.#result.resolve(value as Awaited<ReturnType<F>>),
         async (error) => this.#result.reject(await this.#explain(error, session)),
@@ -473,25 +455,19 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   }
 
   #death(): ProcessDiedError {
-    const { signal } = this.#status!;
-    const exitCode = this.exitCode!;
-    const how = signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
-    const pid = this.pid!;
-    return new ProcessDiedError(
-      `${this.#name} (pid ${pid}) ${how} before "${this.#target}" had returned`,
-      { pid, exitCode, signal },
-    );
+    const { pid, status } = this.#child!;
+    return processDeath({
+      name: this.#name,
+      pid,
+      status: status!,
+      before: `${this.#what()} had returned`,
+      memoryLimitMb: this.#options.memoryLimitMb,
+    });
   }
 
   #signal(signal: Deno.Signal): void {
     this.#checkStarted("send a signal to");
-    if (!this.isAlive()) return;
-    try {
-      this.#spawned!.child.kill(signal);
-    } catch (error) {
-      // It has ended, and its status is on its way.
-      if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    this.#child!.signal(signal);
   }
 
   #output(name: "stdout" | "stderr"): ReadableStream<Uint8Array> {
@@ -501,7 +477,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
         `Cannot read ${name} of ${this.#name}: the option "${name}" is not "piped"`,
       );
     }
-    return this.#spawned!.child[name];
+    return this.#child!.output(name);
   }
 }
 
@@ -521,51 +497,4 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
  */
 export function activeChildren(): Process[] {
   return [...alive];
-}
-
-/**
- * Follows a promise, and has this process go on until it settles: neither a child that may outlast the
- * wish for it nor a hub in the background does so, and a program would end in the midst of an `await`.
- */
-async function keepAlive<T>(promise: Promise<T>): Promise<T> {
-  const timer = setInterval(() => {}, LONGEST_TIMER_MS);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** The ports on loopback of the objects that are passed as references. */
-function portsOf(args: unknown[]): number[] {
-  const ports = referencesIn(args).map(({ data }) => (data as Partial<LentReference>).port);
-  return [...new Set(ports.filter((port) => port !== undefined))];
-}
-
-function readModule(module: string | URL): string {
-  const text = String(module);
-  if (!URL.canParse(text)) {
-    throw new TypeError(
-      `Cannot create a process: "module" must be an absolute URL such as import.meta.url, got ${
-        JSON.stringify(text)
-      }`,
-    );
-  }
-  return text;
-}
-
-function readTarget(target: unknown): string {
-  const name = typeof target === "function" ? target.name : target;
-  if (typeof name !== "string") {
-    throw new TypeError(
-      `Cannot create a process: "target" must be a function or its name, got ${typeof target}`,
-    );
-  }
-  if (name === "") {
-    throw new TypeError(
-      "Cannot create a process: the target has no name by which the child could find it; " +
-        "export a named function",
-    );
-  }
-  return name;
 }

@@ -183,6 +183,115 @@ leakTest('Process.permissions: "inherit" of a parent that holds some', async () 
   assertEquals((await program.nextLine()).split(","), [P, P, P, G, P, G, P, P, P]);
 }, { ignore: Deno.build.os === "windows" });
 
+/** What a child, or a child of a child, has by "inherit" in a program with some flags. */
+async function inherited(
+  flags: string[],
+  descriptors: readonly Descriptor[],
+  options: { cwd?: string; first?: Permissions } = {},
+): Promise<boolean[]> {
+  const { first } = options;
+  const code = `
+    import { Process } from "@manyhands/concurrency/process";
+    const module = ${JSON.stringify(MODULE)};
+    const args = [${JSON.stringify(descriptors)}];
+    const child = new Process(${
+    first === undefined
+      ? '{ module, target: "askPermissions", args, permissions: "inherit" }'
+      : `{ module, target: "askByChild", args, permissions: ${JSON.stringify(first)} }`
+  });
+    await child.start();
+    console.log("READY " + (await child.result()).join());
+  `;
+  await using program = await startProgram({ code }, {
+    flags: ["--allow-run=deno", "--allow-net=127.0.0.1", ...flags],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  return program.ready.split(",").map((state) => state === "granted");
+}
+
+leakTest(
+  'Process.permissions: "inherit" does not turn a permission with exceptions into a whole one',
+  async () => {
+    const granted = await inherited([
+      ...["--allow-read", "--deny-read=/etc", "--allow-env", "--deny-env=SECRET"],
+      ...["--allow-write", "--deny-write=/etc", "--allow-sys", "--deny-sys=uid"],
+      "--allow-ffi=/tmp",
+      "--allow-import=example.org",
+    ], [
+      { name: "read" },
+      { name: "read", path: "/etc/passwd" },
+      { name: "env" },
+      { name: "env", variable: "SECRET" },
+      { name: "write", path: "/etc/passwd" },
+      { name: "sys", kind: "uid" } as unknown as Descriptor,
+      { name: "ffi" },
+      { name: "sys", kind: "gid" },
+    ]);
+    assertEquals(granted, [false, false, false, false, false, false, false, true]);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+leakTest(
+  'Process.permissions: "inherit" has what can be asked for: sys, the working directory, children',
+  async () => {
+    const cwd = await Deno.realPath(await Deno.makeTempDir());
+    try {
+      const granted = await inherited(
+        ["--allow-sys=hostname,cpus", "--allow-read=.,/etc", "--allow-write=.", "--deny-write=./x"],
+        [
+          { name: "sys", kind: "hostname" },
+          { name: "sys", kind: "cpus" },
+          { name: "read", path: `${cwd}/file` },
+          { name: "run", command: "deno" },
+          { name: "net", host: "127.0.0.1" },
+          // What is not passed on.
+          { name: "sys", kind: "uid" },
+          { name: "read", path: "/etc" },
+          { name: "write", path: `${cwd}/file` },
+          { name: "run" },
+          { name: "net" },
+        ],
+        { cwd },
+      );
+      const [T, F] = [true, false];
+      assertEquals(granted, [T, T, T, T, T, F, F, F, F, F]);
+    } finally {
+      await Deno.remove(cwd);
+    }
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+leakTest(
+  'Process.permissions: "inherit" in a child has the lists that the child was granted',
+  async () => {
+    const first: Permissions = {
+      run: ["deno"],
+      net: ["127.0.0.1", "example.org:80"],
+      read: ["/etc"],
+      env: ["ONE"],
+      ffi: ["/tmp/lib.so"],
+      sys: true,
+    };
+    const granted = await inherited([], [
+      { name: "run", command: "deno" },
+      { name: "net", host: "example.org:80" },
+      { name: "read", path: "/etc/passwd" },
+      { name: "env", variable: "ONE" },
+      { name: "ffi", path: "/tmp/lib.so" },
+      { name: "sys" },
+      { name: "net", host: "example.org:81" },
+      { name: "read", path: "/tmp" },
+      { name: "env", variable: "TWO" },
+      { name: "write", path: "/etc" },
+    ], { first });
+    const [T, F] = [true, false];
+    assertEquals(granted, [T, T, T, T, T, T, F, F, F, F]);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
 // What a program needs
 
 const CODE = `

@@ -140,6 +140,20 @@ export function askPermissions(
   return descriptors.map((descriptor) => Deno.permissions.querySync(descriptor).state);
 }
 
+/** The same in a child of this process, which inherits. */
+export async function askByChild(
+  descriptors: readonly Deno.PermissionDescriptor[],
+): Promise<Deno.PermissionState[]> {
+  await using child = new Process({
+    module: SELF,
+    target: askPermissions,
+    args: [descriptors],
+    permissions: "inherit",
+  });
+  await child.start();
+  return await child.result();
+}
+
 // Children of children
 
 export interface Generation {
