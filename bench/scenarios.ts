@@ -11,7 +11,12 @@ import { scenario as lock100kWaiters } from "./lock_100k_waiters_bench.ts";
 import { scenario as lockUncontended } from "./lock_uncontended_bench.ts";
 import { scenario as manager64InFlight } from "./manager_64_in_flight_bench.ts";
 import { scenario as managerCall } from "./manager_call_bench.ts";
+import { scenario as poolApply } from "./pool_apply_bench.ts";
+import { scenario as poolBytes } from "./pool_bytes_bench.ts";
+import { scenario as poolCpu } from "./pool_cpu_bench.ts";
 import { scenario as poolInstant } from "./pool_instant_bench.ts";
+import { scenario as poolMapNumbers } from "./pool_map_numbers_bench.ts";
+import { scenario as poolMapSingly } from "./pool_map_singly_bench.ts";
 import { scenario as processStart } from "./process_start_bench.ts";
 import { scenario as queueMpmc } from "./queue_mpmc_bench.ts";
 import { scenario as queuePingPong } from "./queue_ping_pong_bench.ts";
@@ -32,6 +37,11 @@ export const scenarios: readonly Scenario[] = [
   lock100kWaiters,
   poolInstant,
   processStart,
+  poolApply,
+  poolMapSingly,
+  poolMapNumbers,
+  poolBytes,
+  poolCpu,
   subprocessRun,
   subprocessOutput,
   managerCall,

@@ -2,6 +2,7 @@ import type { Queued } from "./_batch_queue.ts";
 import { Chunks } from "./_chunks.ts";
 import { currentFrame, currentValues, type Frame, runInFrame, type Values } from "./_frame.ts";
 import type { PoolFigures } from "./_pool_figures.ts";
+import type { ValueSink } from "./_runner.ts";
 
 /** Items that are handed out together; their indices in the batch begin at `first`. */
 export interface ItemRange {
@@ -68,6 +69,8 @@ export abstract class Batch implements Queued {
   submittedAt: number = performance.now();
   /** How many jobs runners hold. */
   held = 0;
+  /** How many items have started, those that were lost and started again once more. */
+  starts = 0;
   protected readonly owner: BatchOwner;
   /** Where the callbacks of the user run. */
   readonly #frame: Frame | undefined = currentFrame();
@@ -96,6 +99,11 @@ export abstract class Batch implements Queued {
   /** Whether {@linkcode take} has something. */
   get isAvailable(): boolean {
     return this.fresh > 0 || this.#returned !== undefined;
+  }
+
+  /** Takes what the function makes one by one, when it is called for that. */
+  get sink(): ValueSink | undefined {
+    return undefined;
   }
 
   /** Why the batch was stopped, if it was. */
@@ -131,11 +139,11 @@ export abstract class Batch implements Queued {
    * Stops all that has not ended: what is not held is settled with the error at once, what is held when it
    * has ended, or at once as well.
    *
-   * @param how Whether runners are asked to stop what they hold, or it is over already: `cancelled` by the
-   * user, or `failed` with the pool.
+   * @param how Whether runners are asked to stop what they hold, or are left to finish it, or it is over
+   * already: `cancelled` by the user, or `failed` with the pool.
    * @returns `false` when there was nothing to stop.
    */
-  stop(error: unknown, how: "ask" | "cancelled" | "failed"): boolean {
+  stop(error: unknown, how: "ask" | "leave" | "cancelled" | "failed"): boolean {
     if (this.isDone()) return false;
     this.#stopped ??= { error, kind: how === "failed" ? "failed" : "cancelled" };
     this.owner.dequeue(this);
@@ -146,7 +154,7 @@ export abstract class Batch implements Queued {
       this.#drop(first, items.length);
     }
     for (const { first, items } of returned) this.#drop(first, items.length);
-    if (this.held > 0) {
+    if (this.held > 0 && how !== "leave") {
       for (const job of this.owner.jobsOf(this)) {
         if (how === "ask") job.stopAll(error);
         else job.settleAll(error, how);

@@ -8,20 +8,24 @@ const LARGEST_CHUNK = 4096;
  * How many items of one map a runner gets at a time.
  *
  * It begins with one, so that slow items are spread over all runners at once, and at most doubles from one
- * job to the next while the items turn out to be short.
+ * job to the next while the items turn out to be short. A size that the user has set holds until a chunk
+ * turns out to last too long; from then on it is the most.
  */
 export class Chunks {
-  readonly #fixed: number | undefined;
-  #size = 1;
+  readonly #most: number;
+  #isFixed: boolean;
+  #size: number;
 
   /** @param fixed A size that the user has set. */
   constructor(fixed: number | undefined) {
-    this.#fixed = fixed;
+    this.#isFixed = fixed !== undefined;
+    this.#most = fixed ?? LARGEST_CHUNK;
+    this.#size = fixed ?? 1;
   }
 
   /** How many items would be handed over now if there were plenty. */
   get size(): number {
-    return this.#fixed ?? this.#size;
+    return this.#size;
   }
 
   /**
@@ -31,7 +35,7 @@ export class Chunks {
    * @param runners How many runners there may be.
    */
   next(left: number, runners: number): number {
-    if (this.#fixed !== undefined) return this.#fixed;
+    if (this.#isFixed) return this.#size;
     if (this.#size === 1) return 1;
     // What is left must keep all of them busy until the end.
     const fair = Math.floor(left / (2 * runners));
@@ -40,13 +44,14 @@ export class Chunks {
 
   /** Learns from a job that has ended. */
   measure(items: number, ms: number): void {
-    if (this.#fixed !== undefined || items < this.#size >> 1) return;
+    if (this.#isFixed || items < this.#size >> 1) return;
     const wanted = CHUNK_MS / Math.max(ms / items, SHORTEST_ITEM_MS);
-    this.#size = Math.max(1, Math.floor(Math.min(wanted, this.#size * 2, LARGEST_CHUNK)));
+    this.#size = Math.max(1, Math.floor(Math.min(wanted, this.#size * 2, this.#most)));
   }
 
   /** A chunk was too big: its items turned out not to be short. */
   shrink(): void {
+    this.#isFixed = false;
     this.#size = 1;
   }
 }

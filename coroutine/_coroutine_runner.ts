@@ -1,5 +1,6 @@
 import { currentScope } from "./_current_scope.ts";
 import { type Frame, runInFrame, type Values } from "./_frame.ts";
+import { pourOut } from "./_pour_out.ts";
 import type { Job, Runner } from "./_runner.ts";
 import type { Scope } from "./_scope.ts";
 import { taskInternals } from "./_task_internals.ts";
@@ -35,6 +36,11 @@ export class CoroutineRunner implements Runner<AnyFunction> {
 
   cancel(_job: Job<AnyFunction>, index: number, reason: unknown): void {
     this.#work?.cancel(index, reason);
+  }
+
+  /** Starts no further item of the job that it runs: they are given back. */
+  pause(): void {
+    this.#work?.pause();
   }
 
   stop(manner: "end" | "kill"): Promise<void> {
@@ -107,6 +113,13 @@ class Work {
     }
   }
 
+  pause(): void {
+    const next = this.index + 1;
+    if (next >= this.#end) return;
+    this.#end = next;
+    this.job.giveBack(next);
+  }
+
   kill(): void {
     this.#end = 0;
     if (this.isRunning) this.cancel(this.index, new CancelledError("The pool was terminated"));
@@ -129,6 +142,7 @@ class Work {
       try {
         const item = this.#items[index];
         returned = this.#spread ? target(...item as unknown[]) : target(item);
+        if (job.sink !== undefined) returned = pourOut(returned, job.sink, this.#frame.scope);
       } catch (error) {
         this.#fail(error);
         continue;
@@ -185,8 +199,7 @@ class Work {
       this.#seen = this.index;
       this.#patience = PATIENCE;
     } else if (--this.#patience === 0) {
-      this.#end = this.index + 1;
-      this.job.giveBack(this.#end);
+      this.pause();
       return "done";
     }
     return "go on";

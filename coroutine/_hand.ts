@@ -26,6 +26,8 @@ export class Hand implements JobHolder {
   runner: Runner | undefined;
   /** How many items it was given. */
   given = 0;
+  /** Tells that it is not wanted any more while it is `starting`. */
+  readonly starting: AbortController = new AbortController();
   /** Ends it when it has been idle for long. */
   idleTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #owner: HandOwner;

@@ -1,7 +1,7 @@
 import type { Batch, BatchJob, ItemRange } from "./_batch.ts";
 import type { Values } from "./_frame.ts";
 import type { PoolFigures } from "./_pool_figures.ts";
-import type { Job } from "./_runner.ts";
+import type { Job, ValueSink } from "./_runner.ts";
 import { TimeoutError } from "./errors.ts";
 
 /** Whoever holds a job, as the job sees it. */
@@ -30,8 +30,8 @@ export class HeldJob implements Job, BatchJob {
   readonly id: number = ++jobs;
   readonly items: readonly unknown[];
   readonly batch: Batch;
+  readonly first: number;
   readonly #holder: JobHolder;
-  readonly #first: number;
   readonly #attempt: number;
   /** Every item before this one is settled or given back. */
   #low = 0;
@@ -51,7 +51,7 @@ export class HeldJob implements Job, BatchJob {
     this.#holder = holder;
     this.batch = batch;
     this.items = range.items;
-    this.#first = range.first;
+    this.first = range.first;
     this.#attempt = range.attempt;
     this.#end = range.items.length;
   }
@@ -72,6 +72,14 @@ export class HeldJob implements Job, BatchJob {
     return this.batch.settings.onProgress !== undefined;
   }
 
+  get isTimed(): boolean {
+    return this.batch.settings.timeoutMs !== Infinity;
+  }
+
+  get sink(): ValueSink | undefined {
+    return this.batch.sink;
+  }
+
   started(index: number): void {
     if (index <= this.#running || !this.#isOpen(index)) return;
     const { figures } = this.#holder;
@@ -82,6 +90,7 @@ export class HeldJob implements Job, BatchJob {
       figures.waitingMs += this.#startedAt - this.batch.submittedAt;
     }
     this.#running = index;
+    this.batch.starts++;
     const { timeoutMs } = this.batch.settings;
     if (timeoutMs !== Infinity) {
       this.#limit = setTimeout(() => this.#timeOut(index, timeoutMs), timeoutMs);
@@ -91,7 +100,7 @@ export class HeldJob implements Job, BatchJob {
   progress(index: number, value: unknown): void {
     const { onProgress } = this.batch.settings;
     if (onProgress === undefined || !this.#isOpen(index)) return;
-    this.batch.callBack(onProgress, value, this.#first + index);
+    this.batch.callBack(onProgress, value, this.first + index);
   }
 
   succeed(index: number, value: unknown): void {
@@ -100,7 +109,32 @@ export class HeldJob implements Job, BatchJob {
     if (stop?.isTimeout === true) return this.#settleFailed(index, stop.error, "failed");
     this.#close(index);
     this.#holder.figures.done++;
-    this.batch.succeeded(this.#first + index, value);
+    this.batch.succeeded(this.first + index, value);
+    this.#releaseIfEmpty();
+  }
+
+  succeedAll(index: number, values: readonly unknown[]): void {
+    const count = values.length;
+    this.started(index);
+    const isPlain = this.#closed === undefined && this.#stops === undefined &&
+      index === this.#low && index === this.#running && index + count <= this.#end &&
+      !this.isTimed;
+    if (!isPlain || count === 1) {
+      for (let n = 0; n < count; n++) {
+        this.started(index + n);
+        this.succeed(index + n, values[n]);
+      }
+      return;
+    }
+    const { figures } = this.#holder;
+    figures.running--;
+    figures.queued -= count - 1;
+    figures.done += count;
+    this.batch.starts += count - 1;
+    this.#running = index + count - 1;
+    this.#low = index + count;
+    // The last of them may end the batch, and with it everything.
+    for (let n = 0; n < count; n++) this.batch.succeeded(this.first + index + n, values[n]);
     this.#releaseIfEmpty();
   }
 
@@ -112,10 +146,14 @@ export class HeldJob implements Job, BatchJob {
   }
 
   giveBack(from: number): void {
+    if (from < this.#end) this.batch.chunks.shrink();
+    this.#giveBack(from);
+  }
+
+  #giveBack(from: number): void {
     // What has started is not given back: it would run twice.
     const begin = Math.max(from, this.#running + 1, this.#low);
     if (begin >= this.#end) return;
-    this.batch.chunks.shrink();
     const open = this.#open().filter((index) => index >= begin);
     for (const index of open) {
       if (this.#stops?.has(index) === true) this.fail(index, undefined);
@@ -141,7 +179,7 @@ export class HeldJob implements Job, BatchJob {
 
   /** The runner is gone. */
   lost(error: unknown, starts: "starts unknown" | "starts known"): void {
-    if (starts === "starts known") this.giveBack(0);
+    if (starts === "starts known") this.#giveBack(0);
     const { retries } = this.batch.settings;
     for (const index of this.#open().reverse()) {
       if (!this.#isOpen(index)) continue;
@@ -189,7 +227,7 @@ export class HeldJob implements Job, BatchJob {
   #settleFailed(index: number, error: unknown, kind: "failed" | "cancelled"): void {
     this.#close(index);
     this.#holder.figures[kind]++;
-    this.batch.failed(this.#first + index, error);
+    this.batch.failed(this.first + index, error);
     this.#releaseIfEmpty();
   }
 
@@ -198,7 +236,7 @@ export class HeldJob implements Job, BatchJob {
     this.#close(index);
     figures.queued++;
     this.batch.giveBack({
-      first: this.#first + index,
+      first: this.first + index,
       items: [this.items[index]],
       attempt: this.#attempt + 1,
     });
@@ -211,7 +249,7 @@ export class HeldJob implements Job, BatchJob {
       while (begin > 0 && indices[begin - 1] === indices[begin]! - 1) begin--;
       const from = indices[begin]!;
       this.batch.giveBack({
-        first: this.#first + from,
+        first: this.first + from,
         items: this.items.slice(from, from + end - begin),
         attempt: this.#attempt,
       });

@@ -77,6 +77,22 @@ export class PendingResult<T> implements AsyncResult<T> {
     return this.#state.kind === "cancelled";
   }
 
+  /** Whether an item of it has started, and it has not ended. */
+  get isRunning(): boolean {
+    return this.#state === PENDING && this.#batch !== undefined && this.#batch.starts > 0;
+  }
+
+  /** With what it failed or was cancelled; `undefined` when it did not. */
+  get failure(): { readonly error: unknown } | undefined {
+    const state = this.#state;
+    return state.kind === "failed" || state.kind === "cancelled" ? state : undefined;
+  }
+
+  /** Calls a function when it has ended, or now if it has. */
+  whenSettled(call: () => void): void {
+    this.#onSettled(call);
+  }
+
   cancel(reason?: unknown): boolean {
     const error = reason instanceof CancelledError ? reason : new CancelledError(
       "The call was cancelled",

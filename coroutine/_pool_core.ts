@@ -155,6 +155,11 @@ export class PoolCore implements BatchOwner, Employer {
     if (this.#unfinished === 0) this.#end("end");
   }
 
+  /** Cancels what has not started; what has is left to finish. */
+  cancelWaiting(error: unknown): void {
+    for (const batch of this.#batches()) batch.stop(error, batch.starts === 0 ? "ask" : "leave");
+  }
+
   /** Stops everything. */
   terminate(): Promise<void> {
     if (this.#state !== "terminated") {
@@ -201,9 +206,13 @@ export class PoolCore implements BatchOwner, Employer {
 
   #stopAll(error: unknown, kind: "cancelled" | "failed"): void {
     this.#stopped = { error, kind };
+    for (const batch of this.#batches()) batch.stop(error, kind);
+  }
+
+  #batches(): Set<Batch> {
     const batches = new Set<Batch>([...this.#queue, ...this.#streams]);
     for (const job of this.#staff.jobs()) batches.add(job.batch);
-    for (const batch of batches) batch.stop(error, kind);
+    return batches;
   }
 
   #end(manner: "end" | "kill"): void {

@@ -1,22 +1,35 @@
 import { checkTimeout } from "./_check_timeout.ts";
-import type { ItemSource } from "./_item_source.ts";
 import { waitForPool } from "./_pool_calls.ts";
 import type { PoolCore } from "./_pool_core.ts";
-import type { StreamBatch } from "./_stream_batch.ts";
 import { CancelledError } from "./errors.ts";
 import type { ResultIterator } from "./result_iterator.ts";
 import type { WaitOptions } from "./wait_options.ts";
 
-/** The consumer's end of an `imap`. */
+/** Where results come from. */
+export interface ResultSource {
+  /** Fulfilled when nothing of it runs. */
+  readonly finished: Promise<void>;
+  /** The next result. */
+  next(options: WaitOptions): Promise<IteratorResult<unknown, undefined>>;
+  /** The consumer wants no more. */
+  end(error: unknown): void;
+}
+
+/** The consumer's end of an `imap`, or of a generator. */
 export class ResultStream<T> implements ResultIterator<T> {
   readonly #core: PoolCore;
-  readonly #batch: StreamBatch;
-  readonly #source: ItemSource;
+  readonly #batch: ResultSource;
+  readonly #input: { readonly closed: Promise<void> } | undefined;
 
-  constructor(core: PoolCore, batch: StreamBatch, source: ItemSource) {
+  /** @param input What the items are taken from, which is closed when no more are wanted. */
+  constructor(
+    core: PoolCore,
+    batch: ResultSource,
+    input?: { readonly closed: Promise<void> } | undefined,
+  ) {
     this.#core = core;
     this.#batch = batch;
-    this.#source = source;
+    this.#input = input;
   }
 
   async next(options: WaitOptions = {}): Promise<IteratorResult<T, undefined>> {
@@ -33,7 +46,7 @@ export class ResultStream<T> implements ResultIterator<T> {
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#batch.end(new CancelledError("The results are not wanted any more"));
     await this.#batch.finished;
-    await this.#source.closed;
+    await this.#input?.closed;
     return { done: true, value: undefined };
   }
 
@@ -42,7 +55,7 @@ export class ResultStream<T> implements ResultIterator<T> {
   }
 
   [Symbol.asyncIterator](): ResultIterator<T> {
-    return new ResultLoop(this.#core, this.#batch, this.#source);
+    return new ResultLoop(this.#core, this.#batch, this.#input);
   }
 }
 

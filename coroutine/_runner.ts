@@ -10,6 +10,8 @@ import type { Values } from "./_frame.ts";
 export interface Job<Target = unknown> {
   /** A number that no other job of the pool has; a name for the job on a wire. */
   readonly id: number;
+  /** Which item of its call the first one is. */
+  readonly first: number;
   /** The function, or what stands for one. */
   readonly target: Target;
   /** What the function is called with: each item is the only argument, or with `spread` all of them. */
@@ -21,6 +23,13 @@ export interface Job<Target = unknown> {
   /** Whether somebody listens for progress; if not, it need not be sent. */
   readonly wantsProgress: boolean;
   /**
+   * Whether each item has a time limit. A runner that tells of starts and ends together, or late, must not
+   * do so here: the limit would hit another item than the one that runs.
+   */
+  readonly isTimed: boolean;
+  /** Where the values go that the function makes one by one; `undefined` when it is called for its result. */
+  readonly sink: ValueSink | undefined;
+  /**
    * The function is about to be called for this item: its time limit starts. Comes before any other report
    * on an item that has run. Items start in the order of their indices, and the next one starts only when
    * the one before has ended.
@@ -30,6 +39,8 @@ export interface Job<Target = unknown> {
   progress(index: number, value: unknown): void;
   /** The function returned. */
   succeed(index: number, value: unknown): void;
+  /** The function has started and returned for each of these items, which begin at the index. */
+  succeedAll(index: number, values: readonly unknown[]): void;
   /** The function threw, or the item was asked to be cancelled and has ended, or never starts. */
   fail(index: number, error: unknown): void;
   /**
@@ -38,6 +49,20 @@ export interface Job<Target = unknown> {
    * room.
    */
   giveBack(from: number): void;
+}
+
+/** Takes the values of a generator, no faster than they are wanted. */
+export interface ValueSink {
+  /** How many values may come now. What comes beyond is kept all the same. */
+  readonly room: number;
+  /**
+   * Takes a value, before the result of the item.
+   *
+   * @returns When the next one may be made, if that is not at once.
+   */
+  push(value: unknown): void | Promise<void>;
+  /** Calls a function once, as soon as there is room. There is one such function at a time. */
+  whenRoom(again: () => void): void;
 }
 
 /**
@@ -89,6 +114,8 @@ export interface Runner<Target = unknown> {
 
 /** How a runner speaks to the core beside the reports on its jobs. */
 export interface RunnerPort {
+  /** Aborts when the runner is not wanted any more while it is still being made. */
+  readonly signal: AbortSignal;
   /**
    * The runner has died, and with it all that it held. Each unsettled item that was asked to be cancelled
    * has ended so; each other one is handed out again, alone, if it has retries left, and else rejects with

@@ -150,6 +150,7 @@ export class Staff implements HandOwner {
     this.#hands.add(hand);
     this.#starting++;
     const port: RunnerPort = {
+      signal: hand.starting.signal,
       lost: (error, starts) => this.#lost(hand, error, starts ?? "starts unknown"),
       changed: () => {
         this.#mayHoldMore = true;
@@ -215,7 +216,9 @@ export class Staff implements HandOwner {
 
   #leave(hand: Hand): boolean {
     if (hand.state === "gone") return false;
+    const wasStarting = hand.state === "starting";
     hand.state = "gone";
+    if (wasStarting) hand.starting.abort();
     this.#hands.delete(hand);
     clearTimeout(hand.idleTimer);
     const at = this.#idle.lastIndexOf(hand);

@@ -11,6 +11,7 @@ import type { PoolCore } from "./_pool_core.ts";
 import { poolInternals } from "./_pool_internals.ts";
 import { ResultStream } from "./_result_stream.ts";
 import { StreamBatch } from "./_stream_batch.ts";
+import { ValueBatch } from "./_value_batch.ts";
 import type { AsyncResult } from "./async_result.ts";
 import { InvalidStateError } from "./errors.ts";
 import type {
@@ -19,6 +20,7 @@ import type {
   MapAsyncOptions,
   MapOptions,
   PoolCallOptions,
+  PoolStreamOptions,
 } from "./pool_call_options.ts";
 import type { PoolStatistics } from "./pool_statistics.ts";
 import type { ResultIterator } from "./result_iterator.ts";
@@ -27,6 +29,8 @@ import type { WaitOptions } from "./wait_options.ts";
 /** How far an `imap` reads ahead for each runner, unless it is told. */
 const LOOK_AHEAD = 16;
 const LONGEST_LOOK_AHEAD = 1024;
+/** How far a generator may go ahead of whoever takes its values, unless it is told. */
+const STREAM_LOOK_AHEAD = 16;
 
 /**
  * What a pool calls: a function, usually an `async` one.
@@ -35,6 +39,17 @@ const LONGEST_LOOK_AHEAD = 1024;
  * @typeParam T What it returns, or what the promise that it returns is fulfilled with.
  */
 export type PoolFunction<A extends unknown[], T> = (...args: A) => T | PromiseLike<T>;
+
+/**
+ * What a pool calls for a stream of values: a generator, or whatever returns something that can be
+ * iterated.
+ *
+ * @typeParam A Its arguments.
+ * @typeParam T A value.
+ */
+export type PoolGenerator<A extends unknown[], T> = (
+  ...args: A
+) => Iterable<T> | AsyncIterable<T> | PromiseLike<Iterable<T> | AsyncIterable<T>>;
 
 /**
  * The arguments of a call, and its options. The arguments may be left out when the function needs none.
@@ -226,7 +241,7 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     items: Iterable<A> | AsyncIterable<A>,
     options: ImapOptions = {},
   ): ResultIterator<T> {
-    return this.#stream<T>("imap", target, items, "as given", options);
+    return this.#stream<T>("imap", target, items, { order: "as given", spread: false }, options);
   }
 
   /**
@@ -246,7 +261,59 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     items: Iterable<A> | AsyncIterable<A>,
     options: ImapOptions = {},
   ): ResultIterator<T> {
-    return this.#stream<T>("imapUnordered", target, items, "as done", options);
+    const how = { order: "as done", spread: false } as const;
+    return this.#stream<T>("imapUnordered", target, items, how, options);
+  }
+
+  /**
+   * Calls a generator, and gives its values one by one, as it makes them. It runs no further ahead of
+   * whoever takes them than `lookAhead` values, then it waits; so it may be without an end.
+   *
+   * It begins at once, and occupies a runner until it ends, also while it waits. When it throws, the values
+   * before come first, then its error. When the results are not wanted any more it is closed, as a `for`
+   * loop that is left closes a generator, so that its `finally` runs. A generator that is lost with its
+   * runner is not started again.
+   *
+   * @param target The generator, or a function that returns something to be iterated.
+   * @param rest The arguments as an array, and the options of the call.
+   * @returns The values.
+   * @throws {PoolClosedError} When the pool takes no more calls.
+   * @typeParam A The arguments of the generator.
+   * @typeParam T A value.
+   *
+   * @example Values as they are made
+   * ```ts
+   * import { Pool } from "@manyhands/concurrency/coroutine";
+   * import { assertEquals } from "@std/assert";
+   *
+   * function* count(from: number): Generator<number> {
+   *   for (let n = from;; n++) yield n;
+   * }
+   * await using pool = new Pool(2);
+   * const seen: number[] = [];
+   * for await (const n of pool.stream(count, [40])) {
+   *   seen.push(n);
+   *   if (n === 42) break;
+   * }
+   * assertEquals(seen, [40, 41, 42]);
+   * ```
+   */
+  stream<A extends unknown[], T>(
+    target: PoolGenerator<A, T> | Reference,
+    ...rest: CallArguments<A, PoolStreamOptions>
+  ): ResultIterator<T> {
+    const [args = [], options = {}] = rest;
+    const core = this.#core;
+    core.checkOpen("stream");
+    checkArguments("stream", args);
+    const settings = callSettings(core, "stream", target, { spread: true }, options);
+    const { signal, lookAhead = STREAM_LOOK_AHEAD } = options;
+    checkCount("stream", "lookAhead", lookAhead, 1);
+    const batch = new ValueBatch(core, { ...settings, retries: 0 }, args, lookAhead);
+    core.accept(batch, "stream");
+    followSignal(batch, signal);
+    if (!batch.isDone()) core.enqueue(batch);
+    return new ResultStream<T>(core, batch);
   }
 
   /** Takes no more calls. What was given is done, then the runners end. A second call does no harm. */
@@ -306,9 +373,7 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
   ): PendingResult<T> {
     const core = this.#core;
     core.checkOpen(action);
-    if (!Array.isArray(args)) {
-      throw new TypeError(`Cannot ${action}: the arguments must be an array, got ${typeof args}`);
-    }
+    checkArguments(action, args);
     checkCallbacks(action, options);
     const settings = callSettings(core, action, target, { spread: true }, options);
     const result = new PendingResult<T>(core, options, pickFirst<T>);
@@ -344,28 +409,20 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     action: string,
     target: unknown,
     items: Iterable<unknown> | AsyncIterable<unknown>,
-    order: "as given" | "as done",
+    { order, spread }: { order: "as given" | "as done"; spread: boolean },
     options: ImapOptions,
   ): ResultIterator<T> {
     const core = this.#core;
     core.checkOpen(action);
-    const settings = callSettings(core, action, target, { spread: false }, options);
+    const settings = callSettings(core, action, target, { spread }, options);
     const { signal, lookAhead = Math.min(LOOK_AHEAD * core.size, LONGEST_LOOK_AHEAD) } = options;
     checkCount(action, "lookAhead", lookAhead, 1);
     checkIterable(action, items, [Symbol.asyncIterator, Symbol.iterator]);
     const source = new ItemSource(items);
     const batch = new StreamBatch(core, { ...settings, order, lookAhead }, source);
     core.accept(batch, "stream");
-    if (signal?.aborted === true) {
-      batch.stop(signal.reason, "ask");
-    } else {
-      const onAbort = () => void batch.stop(signal?.reason, "ask");
-      signal?.addEventListener("abort", onAbort, { once: true });
-      if (signal !== undefined) {
-        void batch.finished.then(() => signal.removeEventListener("abort", onAbort));
-      }
-      batch.begin();
-    }
+    followSignal(batch, signal);
+    if (!batch.isDone()) batch.begin();
     return new ResultStream<T>(core, batch, source);
   }
 
@@ -373,6 +430,14 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     poolInternals.attach = (pool, core) => {
       (pool as BasePool).#attached = core;
     };
+    poolInternals.imapSpread = (pool, action, target, items, options) =>
+      (pool as BasePool).#stream(
+        action,
+        target,
+        items,
+        { order: "as given", spread: true },
+        options,
+      );
     poolInternals.coreOf = (pool) => (pool as BasePool).#core;
   }
 }
@@ -383,6 +448,23 @@ function pickFirst<T>(results: readonly unknown[]): T {
 
 function pickAll<T>(results: readonly unknown[]): T[] {
   return results as T[];
+}
+
+/** Stops a batch when a signal aborts. */
+function followSignal(batch: StreamBatch | ValueBatch, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (signal.aborted) {
+    batch.stop(signal.reason, "ask");
+    return;
+  }
+  const onAbort = () => void batch.stop(signal.reason, "ask");
+  signal.addEventListener("abort", onAbort, { once: true });
+  void batch.finished.then(() => signal.removeEventListener("abort", onAbort));
+}
+
+function checkArguments(action: string, args: unknown): void {
+  if (Array.isArray(args)) return;
+  throw new TypeError(`Cannot ${action}: the arguments must be an array, got ${typeof args}`);
 }
 
 function checkCallbacks(action: string, options: ApplyAsyncOptions<never>): void {

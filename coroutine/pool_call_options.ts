@@ -97,3 +97,13 @@ export interface ImapOptions extends MapOptions {
    */
   lookAhead?: number | undefined;
 }
+
+/** Options for `stream`. */
+export interface PoolStreamOptions extends Omit<PoolCallOptions, "retries"> {
+  /**
+   * How many values the generator may make beyond those that were taken.
+   *
+   * @default {16}
+   */
+  lookAhead?: number | undefined;
+}

@@ -26,6 +26,8 @@ export const Message = {
   DECLINE: 7,
   RELEASE: 8,
   GOODBYE: 9,
+  /** Bytes for whoever uses the connection for something of his own besides. */
+  DATA: 10,
 } as const;
 
 /** The upper four bits of a message's second byte; what a bit means depends on the message. */

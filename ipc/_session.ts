@@ -5,22 +5,30 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
-import { decode, encode, type Encoded } from "./_encoding.ts";
+import { decode, encode } from "./_encoding.ts";
 import type { FrameStream } from "./_frame_stream.ts";
 import { Loan } from "./_loan.ts";
 import {
   CALL_HEAD_BYTES,
   ENCODING_MASK,
   Flag,
-  type Hello,
-  isMethodList,
   makeCallHead,
   makeShortHead,
   Message,
   SHORT_HEAD_BYTES,
 } from "./_messages.ts";
+import {
+  decodeArguments,
+  encodeArguments,
+  type LoanForm,
+  methodNumberOf,
+  readRemoteObject,
+  type RemoteObject,
+} from "./_remote_object.ts";
 import { decodeError, encodeError } from "./_wire_error.ts";
 import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "./errors.ts";
+
+export { RemoteObject, rootObject } from "./_remote_object.ts";
 
 /** Above this many bytes that wait to leave, callers wait, and no more calls are read. */
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -33,11 +41,6 @@ const CANCEL_GRACE_MS = 5_000;
 
 /** How long the other side may take nothing of what is sent to it before it counts as gone. */
 const STALL_LIMIT_MS = 60_000;
-
-/** An object of the other side: its number and the names of its methods, in the order of their numbers. */
-export class RemoteObject {
-  constructor(readonly id: number, readonly methods: readonly string[]) {}
-}
 
 /** Options for {@linkcode Session}. */
 export interface SessionOptions {
@@ -59,12 +62,6 @@ export interface CallOptions extends WaitOptions {
 
 /** In place of a signal, for calls that do not end with the task that makes them. */
 const NEVER = new AbortController().signal;
-
-/** What crosses in place of an object that is lent. */
-interface LoanForm {
-  id: number;
-  methods: string[];
-}
 
 interface LentObject {
   readonly seat: Seat;
@@ -93,8 +90,9 @@ export class Session {
   /** Settles when the last one who waits for room in the output has had its turn. */
   #line: Promise<void> = Promise.resolve();
   #inLine = 0;
-  /** Calls in flight that keep the process alive. */
+  /** Calls in flight, and holds, that keep the process alive. */
   #holding = 0;
+  #onData: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
   #ended: { error: Error } | undefined;
   #goodbye: string | undefined;
 
@@ -216,6 +214,53 @@ export class Session {
     const methodNumber = methodNumberOf(object, method);
     const head = makeCallHead(Message.NOTIFY, encoded.encoding, 0, object.id, methodNumber);
     this.#stream.send(head, encoded.payload);
+  }
+
+  /**
+   * Uses the connection for messages of one's own, beside the calls.
+   *
+   * @param onData Takes a message, within the call that reads it: the bytes hold until it returns. What it
+   * throws ends the connection.
+   */
+  takeData(onData: (bytes: Uint8Array<ArrayBuffer>) => void): void {
+    this.#onData = onData;
+  }
+
+  /**
+   * Sends a message of one's own.
+   *
+   * @param head Its beginning, after `SHORT_HEAD_BYTES` bytes that are filled in here.
+   * @param body The rest. Both are copied at once.
+   * @throws {ConnectionLostError | ConnectionClosedError} When the connection has ended.
+   */
+  sendData(head: Uint8Array, body?: Uint8Array | string): void {
+    if (this.#ended !== undefined) throw this.#ended.error;
+    head.set(makeShortHead(Message.DATA, 0, 0));
+    this.#stream.send(head, body);
+  }
+
+  /** Whether everything that was sent is with the system. */
+  get isFlushed(): boolean {
+    return this.#stream.bufferedBytes === 0;
+  }
+
+  /** Waits until everything that was sent is with the system, or the connection has ended. */
+  async flushed(): Promise<void> {
+    try {
+      await this.#stream.flushed();
+    } catch {
+      // Whoever reads learns of it.
+    }
+  }
+
+  /** Keeps the process alive until {@linkcode letGo}, as a call in flight does. */
+  hold(): void {
+    if (this.#holding++ === 0 && this.#background) this.#stream.ref();
+  }
+
+  /** Takes one {@linkcode hold} back. */
+  letGo(): void {
+    if (--this.#holding === 0 && this.#background) this.#stream.unref();
   }
 
   /** Gives an object of the other side back. */
@@ -398,6 +443,9 @@ export class Session {
         this.#lent.get(id)?.seat.leave();
         this.#lent.delete(id);
         return;
+      case Message.DATA:
+        if (this.#onData === undefined) throw this.#malformed(frame);
+        return this.#onData(frame.subarray(SHORT_HEAD_BYTES));
       case Message.GOODBYE:
         this.#goodbye = String(decode(flags & ENCODING_MASK, frame.subarray(SHORT_HEAD_BYTES)));
         return;
@@ -539,43 +587,6 @@ export class Session {
     for (const { seat } of lent) seat.leave();
     this.#closed.resolve();
   }
-}
-
-/** The object with number 0 of the other side. */
-export function rootObject(hello: Hello): RemoteObject {
-  return new RemoteObject(0, hello.methods);
-}
-
-function methodNumberOf(object: RemoteObject, method: string): number {
-  const number = object.methods.indexOf(method);
-  if (number === -1) {
-    throw new TypeError(
-      `Cannot call "${method}": the remote object has ${object.methods.join(", ") || "no methods"}`,
-    );
-  }
-  return number;
-}
-
-function encodeArguments(args: readonly unknown[]): Encoded {
-  if (args.length !== 1) return encode(args.length === 0 ? undefined : args);
-  const { encoding, payload } = encode(args[0]);
-  return { encoding: encoding | Flag.ONE_ARGUMENT, payload };
-}
-
-function decodeArguments(flags: number, payload: Uint8Array<ArrayBuffer>): unknown[] {
-  const value = decode(flags & ENCODING_MASK, payload);
-  if ((flags & Flag.ONE_ARGUMENT) !== 0) return [value];
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new TypeError("Cannot read the arguments of a call: no array");
-  return value;
-}
-
-function readRemoteObject(value: unknown): RemoteObject {
-  const { id, methods } = (value ?? {}) as Partial<LoanForm>;
-  if (!Number.isInteger(id) || !isMethodList(methods)) {
-    throw new ProtocolError("Cannot read what the other side lends");
-  }
-  return new RemoteObject(id as number, methods);
 }
 
 function hasSignal(value: unknown): value is { signal: AbortSignal } {

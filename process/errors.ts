@@ -84,7 +84,11 @@ export class ProcessStateError extends Error {
 
 /** How a worker of a pool ended, for {@linkcode WorkerDiedError}. */
 export interface WorkerDiedErrorOptions extends ProcessDiedErrorOptions {
-  /** What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing. */
+  /**
+   * What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing.
+   *
+   * @default {undefined}
+   */
   task?: { readonly name: string; readonly index: number } | undefined;
 }
 

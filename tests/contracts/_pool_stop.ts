@@ -77,10 +77,10 @@ export function poolStopContract(name: string, subject: PoolSubject): void {
     const streaming = pool.imap(square, [1, 2], { signal });
     await gate.arrivals(1);
     abort(REASON);
-    for (const call of [running, waiting]) {
-      assertStrictEquals(await assertRejects(() => call), REASON);
+    const calls = [running, waiting, streaming.next()];
+    for (const error of await Promise.all(calls.map((call) => assertRejects(() => call)))) {
+      assertStrictEquals(error, REASON);
     }
-    assertStrictEquals(await assertRejects(() => streaming.next()), REASON);
     assertEquals((await streaming.next()).done, true);
     assertEquals(await pool.apply(square, [3]), 9);
   }, 1);
@@ -230,6 +230,7 @@ export function poolStopContract(name: string, subject: PoolSubject): void {
     await pool[Symbol.asyncDispose]();
     pool.close();
     await pool.join();
+    await subject.cleanUp?.();
   });
 
   test(".statistics() counts", async (pool) => {

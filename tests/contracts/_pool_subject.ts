@@ -6,6 +6,8 @@ export interface PoolSubject {
   createPool(size: number): BasePool;
   /** A queue that can be passed to a function of the pool as an argument, and is shared with it. */
   createQueue(): SharedQueue<number>;
+  /** Gives up what was created for a test, at its end. */
+  cleanUp?(): Promise<void>;
   /** Whether errors come back as the same object, or as a copy. */
   readonly errors: "same" | "copies";
 }
@@ -63,7 +65,11 @@ export function poolTester(
 ): (title: string, run: (pool: BasePool) => Promise<void>, size?: number) => void {
   return (title, run, size = 2) =>
     Deno.test(`${name}${title}`, async () => {
-      await using pool = subject.createPool(size);
-      await run(pool);
+      try {
+        await using pool = subject.createPool(size);
+        await run(pool);
+      } finally {
+        await subject.cleanUp?.();
+      }
     });
 }

@@ -76,3 +76,46 @@ export async function reportUpTo(n: number): Promise<number> {
   }
   return n;
 }
+
+/** Makes the numbers from 0, and throws at the end if there is a text. */
+export function* countTo(n: number, error?: string): Generator<number> {
+  for (let at = 0; at < n; at++) yield at;
+  if (error !== undefined) throw new RangeError(error);
+}
+
+/** The same, with pauses. */
+export async function* countLater(n: number): AsyncGenerator<number> {
+  for (let at = 0; at < n; at++) {
+    await 0;
+    yield at;
+  }
+}
+
+/** Tells each number that it makes, and -1 when it is closed. */
+export async function* countOpenly(queue: SharedQueue<number>): AsyncGenerator<number> {
+  try {
+    for (let at = 0;; at++) {
+      await queue.put(at);
+      yield at;
+    }
+  } finally {
+    await queue.put(-1);
+  }
+}
+
+/** Makes a number, then waits at the gate. */
+export async function* countAtGate(gate: GateToken): AsyncGenerator<number> {
+  yield 1;
+  yield await passGate(gate, 2);
+}
+
+/** Makes something that cannot be carried to another process. */
+export function* makeFunctions(): Generator<unknown> {
+  yield 1;
+  yield () => 2;
+}
+
+export async function listLater(): Promise<number[]> {
+  await 0;
+  return [1, 2, 3];
+}

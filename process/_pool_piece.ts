@@ -1,0 +1,267 @@
+import type { Values } from "../coroutine/_frame.ts";
+import type { Job, ValueSink } from "../coroutine/_runner.ts";
+import { encode } from "../ipc/_encoding.ts";
+import type { Session } from "../ipc/_session.ts";
+import { encodeError } from "../ipc/_wire_error.ts";
+import { encodeList, Kind, sendMessage } from "./_pool_wire.ts";
+
+/** After so long the items of a job are interrupted, to tell the results and to look for messages. */
+const LONGEST_STRETCH_MS = 10;
+
+/** The most items after which the clock is looked at; they take a millisecond together, as far as one knows. */
+const MOST_UNWATCHED = 64;
+
+/** The most results that one message tells: their number has 16 bits. */
+const MOST_VALUES = 16_384;
+
+const NO_VALUES: Values = { map: new Map() };
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** The worker, as the pieces of its jobs see it. */
+export interface PieceOwner {
+  readonly session: Session;
+  /** Starts no further item of the piece that runs. */
+  pause(): void;
+  /** The items that were given back, to be run later or to be given back to the pool. */
+  left(rest: Piece): void;
+  /** Every item of the piece has ended. */
+  ended(piece: Piece, how: "at its end" | "interrupted"): void;
+}
+
+/** What all pieces of a job share. */
+export interface PieceSettings {
+  readonly wire: number;
+  readonly target: AnyFunction;
+  readonly spread: boolean;
+  readonly wantsProgress: boolean;
+  readonly isTimed: boolean;
+  readonly sink: RemoteSink | undefined;
+}
+
+/**
+ * Items of a job in the hands of a worker, and the reports on them. When it is interrupted, what has not
+ * started becomes a piece of its own.
+ */
+export class Piece implements Job<AnyFunction> {
+  readonly values = NO_VALUES;
+  readonly items: readonly unknown[];
+  /** Where in the job of the pool the first item is. */
+  readonly first: number;
+  /** Whether it is the rest of a piece that was interrupted. */
+  readonly isRest: boolean;
+  readonly #owner: PieceOwner;
+  readonly #settings: PieceSettings;
+  /** The item that is next to be reported on, as an index of the job; so are all below. */
+  #next: number;
+  #end: number;
+  #results: unknown[] = [];
+  #skipped: Set<number>;
+  #startedAt = 0;
+  /** After how many more items the clock is looked at. */
+  #untilLook = 1;
+  #wasInterrupted = false;
+
+  constructor(
+    owner: PieceOwner,
+    settings: PieceSettings,
+    items: readonly unknown[],
+    rest: { first: number; isRest: boolean; skipped: Set<number> },
+  ) {
+    this.#owner = owner;
+    this.#settings = settings;
+    this.items = items;
+    this.first = rest.first;
+    this.isRest = rest.isRest;
+    this.#skipped = rest.skipped;
+    this.#next = rest.first;
+    this.#end = rest.first + items.length;
+  }
+
+  get id(): number {
+    return this.#settings.wire;
+  }
+
+  get target(): AnyFunction {
+    return this.#settings.target;
+  }
+
+  get spread(): boolean {
+    return this.#settings.spread;
+  }
+
+  get wantsProgress(): boolean {
+    return this.#settings.wantsProgress;
+  }
+
+  get isTimed(): boolean {
+    return this.#settings.isTimed;
+  }
+
+  get sink(): RemoteSink | undefined {
+    return this.#settings.sink;
+  }
+
+  /** Whether it has an item of the job. */
+  has(index: number): boolean {
+    return index >= this.#next && index < this.#end;
+  }
+
+  /** An item that has not started is not wanted any more. */
+  skip(index: number): void {
+    this.#skipped.add(index);
+  }
+
+  /**
+   * Is about to run. What is not wanted any more is taken out.
+   *
+   * @returns `false` when there is nothing left to run.
+   */
+  begin(): boolean {
+    this.#startedAt = performance.now();
+    this.#passSkipped();
+    const isEmpty = this.#next > this.first || this.#next === this.#end;
+    // The runner begins at the first item, and leaves none out.
+    if (isEmpty && this.#next < this.#end) this.giveBack(0);
+    for (const index of this.#skipped) if (this.has(index)) this.giveBack(index - this.first);
+    this.#wasInterrupted = false;
+    if (isEmpty) this.#owner.ended(this, "at its end");
+    return !isEmpty;
+  }
+
+  started(): void {}
+
+  progress(index: number, value: unknown): void {
+    const { encoding, payload } = encode(value);
+    this.#send(Kind.PROGRESS, { form: encoding, index: this.first + index }, payload);
+  }
+
+  succeed(_index: number, value: unknown): void {
+    this.#results.push(value);
+    this.#settled();
+  }
+
+  succeedAll(): void {
+    // Its runner tells of each item.
+  }
+
+  fail(index: number, error: unknown): void {
+    const at = this.first + index;
+    if (at > this.#next + this.#results.length) return void this.#skipped.add(at);
+    this.#tellResults();
+    this.#tellError(at, error);
+    this.#next++;
+    this.#settled();
+  }
+
+  giveBack(from: number): void {
+    // What was not wanted any more is told already, where the runner has not come to it yet.
+    const at = Math.max(this.first + from, this.#next + this.#results.length);
+    const rest = { first: at, isRest: true, skipped: this.#skipped };
+    const items = this.items.slice(at - this.first, this.#end - this.first);
+    this.#end = at;
+    this.#wasInterrupted = true;
+    this.#owner.left(new Piece(this.#owner, this.#settings, items, rest));
+  }
+
+  #settled(): void {
+    this.#passSkipped();
+    const at = this.#next + this.#results.length;
+    if (at < this.#end) {
+      if (!this.#settings.isTimed && !this.#isLong(at - this.first)) return;
+      this.#owner.pause();
+    }
+    this.#tellResults();
+    this.#owner.ended(this, this.#wasInterrupted ? "interrupted" : "at its end");
+  }
+
+  /** Whether the items take long, of which so many have ended. To ask the clock takes longer than short ones do. */
+  #isLong(count: number): boolean {
+    if (--this.#untilLook > 0) return false;
+    const ms = performance.now() - this.#startedAt;
+    this.#untilLook = Math.max(1, Math.min(MOST_UNWATCHED, Math.floor(count / (ms + 0.001))));
+    return ms >= LONGEST_STRETCH_MS;
+  }
+
+  #passSkipped(): void {
+    if (this.#skipped.size === 0) return;
+    for (;;) {
+      const at = this.#next + this.#results.length;
+      if (at >= this.#end || !this.#skipped.delete(at)) return;
+      this.#tellResults();
+      this.#send(Kind.SKIPPED, { index: at });
+      this.#next++;
+    }
+  }
+
+  #tellResults(): void {
+    const results = this.#results;
+    if (results.length === 0) return;
+    this.#results = [];
+    for (let from = 0; from < results.length; from += MOST_VALUES) {
+      this.#tell(results.length <= MOST_VALUES ? results : results.slice(from, from + MOST_VALUES));
+    }
+  }
+
+  #tell(results: unknown[]): void {
+    const index = this.#next;
+    try {
+      const { form, body } = encodeList(results);
+      this.#send(Kind.VALUES, { form, number: results.length, index }, body);
+      this.#next += results.length;
+    } catch (error) {
+      // One of them cannot be carried: each is told by itself.
+      if (results.length > 1) return results.forEach((result) => this.#tell([result]));
+      this.#tellError(index, error);
+      this.#next++;
+    }
+  }
+
+  #tellError(index: number, error: unknown): void {
+    const { encoding, payload } = encodeError(error);
+    this.#send(Kind.ERROR, { form: encoding, index }, payload);
+  }
+
+  #send(
+    kind: number,
+    message: { form?: number; number?: number; index?: number },
+    body?: Uint8Array | string,
+  ): void {
+    sendMessage(this.#owner.session, kind, { ...message, job: this.#settings.wire }, body);
+  }
+}
+
+/** Where the values of a generator go: to the pool, as far as it wants more. */
+export class RemoteSink implements ValueSink {
+  readonly #session: Session;
+  readonly #wire: number;
+  #again: (() => void) | undefined;
+  room: number;
+
+  constructor(session: Session, wire: number, room: number) {
+    this.#session = session;
+    this.#wire = wire;
+    this.room = room;
+  }
+
+  push(value: unknown): Promise<void> {
+    const { form, body } = encodeList([value]);
+    this.room--;
+    sendMessage(this.#session, Kind.VALUE, { form, job: this.#wire }, body);
+    // One that does not wait itself would otherwise tell all of them at its end.
+    return this.#session.flushed();
+  }
+
+  whenRoom(again: () => void): void {
+    if (this.room > 0) again();
+    else this.#again = again;
+  }
+
+  /** More are wanted. */
+  add(room: number): void {
+    this.room += room;
+    const again = this.#again;
+    this.#again = undefined;
+    again?.();
+  }
+}

@@ -1,0 +1,229 @@
+import { CoroutineRunner } from "../coroutine/_coroutine_runner.ts";
+import { CancelledError } from "../coroutine/errors.ts";
+import { decode } from "../ipc/_encoding.ts";
+import type { Session } from "../ipc/_session.ts";
+import { encodeError } from "../ipc/_wire_error.ts";
+import { ProtocolError } from "../ipc/errors.ts";
+// Whatever crosses as a reference is known here, also when the user's module needs only its type.
+import "../ipc/mod.ts";
+import { channel, companions } from "./_child.ts";
+import { Piece, type PieceOwner, RemoteSink } from "./_pool_piece.ts";
+import {
+  decodeList,
+  JobFlag,
+  Kind,
+  type PoolMessage,
+  readMessage,
+  sendMessage,
+} from "./_pool_wire.ts";
+
+/** A function of one of the modules that a worker has loaded: its number, and the name. */
+export type FunctionPlace = readonly [module: number, name: string];
+
+/** What a worker of a pool is told when it starts. */
+export interface WorkerSpec {
+  readonly initializer: FunctionPlace | null;
+  readonly initArgs: readonly unknown[];
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/**
+ * Serves a pool: the target of the processes that it starts. The modules of the functions are its
+ * companions.
+ */
+export async function serveWorker(spec: WorkerSpec): Promise<void> {
+  // Ctrl-C reaches every process of the terminal; a worker ends when its pool does.
+  Deno.addSignalListener("SIGINT", () => {});
+  if (spec.initializer !== null) await findFunction(spec.initializer)(...spec.initArgs);
+  await new PoolWorker(channel!).finished;
+}
+
+/**
+ * The runtime looks for what has arrived every 61 turns of its loop, or when it has nothing else to do. A
+ * timer would see to that as well, but takes five times as long.
+ */
+const TURNS = 64;
+
+/** Runs the jobs of a pool, one after the other. */
+class PoolWorker implements PieceOwner {
+  readonly session: Session;
+  readonly #runner = new CoroutineRunner(() => {});
+  readonly #functions: (AnyFunction | { readonly error: unknown })[] = [];
+  readonly #sinks = new Map<number, RemoteSink>();
+  /** What has not started. */
+  readonly #line: Piece[] = [];
+  /** What runs, or is the next to run for certain: the pool may take it for started. */
+  #current: Piece | undefined;
+  #isRunning = false;
+  /** Whether messages are looked for before anything else is done. */
+  #isLooking = false;
+  #isStopping = false;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(session: Session) {
+    this.session = session;
+    session.takeData((bytes) => this.#onMessage(readMessage(bytes)));
+    sendMessage(session, Kind.READY, {});
+  }
+
+  /** Fulfilled when the pool wants no more. */
+  get finished(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  pause(): void {
+    this.#runner.pause();
+  }
+
+  left(rest: Piece): void {
+    this.#line.unshift(rest);
+  }
+
+  ended(piece: Piece, how: "at its end" | "interrupted"): void {
+    if (piece.sink !== undefined) this.#sinks.delete(piece.id);
+    this.#current = undefined;
+    this.#isRunning = false;
+    if (how === "at its end") return this.#goOn();
+    this.#isLooking = true;
+    this.#look(TURNS);
+  }
+
+  #look(turns: number): void {
+    if (turns > 0) return setImmediate(() => this.#look(turns - 1));
+    this.#isLooking = false;
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#current !== undefined || this.#isLooking) return;
+    const piece = this.#line.shift();
+    if (piece === undefined) {
+      if (this.#isStopping) this.#ended.resolve();
+      return;
+    }
+    this.#current = piece;
+    if (piece.isRest && piece.isTimed) {
+      sendMessage(this.session, Kind.STARTED, { job: piece.id, index: piece.first });
+    }
+    // What was told so far is with the system before a function runs that may never come back.
+    if (this.session.isFlushed) this.#run(piece);
+    else void this.session.flushed().then(() => this.#run(piece));
+  }
+
+  #run(piece: Piece): void {
+    this.#isRunning = true;
+    if (piece.begin()) this.#runner.start(piece);
+  }
+
+  #onMessage(message: PoolMessage): void {
+    const { job, index, body } = message;
+    switch (message.kind) {
+      case Kind.JOB:
+      case Kind.STREAM:
+        return this.#take(message);
+      case Kind.TARGET:
+        this.#functions[message.number] = readFunction(decode(message.form, body));
+        return;
+      case Kind.CANCEL:
+        return this.#cancel(job, index);
+      case Kind.CREDIT:
+        return this.#sinks.get(job)?.add(message.number);
+      case Kind.RECALL:
+        return this.#giveBack();
+      case Kind.STOP:
+        this.#isStopping = true;
+        return this.#goOn();
+      default:
+        throw new ProtocolError(`Cannot read from the pool: a message of kind ${message.kind}`);
+    }
+  }
+
+  #take({ kind, form, number, job, index, body }: PoolMessage): void {
+    let piece: Piece;
+    try {
+      const target = this.#functions[number];
+      if (typeof target !== "function") throw target?.error;
+      const list = decodeList(form, body);
+      const isStream = kind === Kind.STREAM;
+      const sink = isStream ? new RemoteSink(this.session, job, index) : undefined;
+      piece = new Piece(
+        this,
+        {
+          wire: job,
+          target,
+          spread: (form & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
+          wantsProgress: (form & JobFlag.PROGRESS) !== 0,
+          isTimed: (form & JobFlag.TIMED) !== 0,
+          sink,
+        },
+        (form & JobFlag.ARGUMENTS) === 0 ? list : [list],
+        {
+          first: isStream ? 0 : index,
+          isRest: false,
+          skipped: new Set(),
+        },
+      );
+      if (sink !== undefined) this.#sinks.set(job, sink);
+    } catch (error) {
+      const { encoding, payload } = encodeError(error);
+      return sendMessage(this.session, Kind.REFUSED, { form: encoding, job }, payload);
+    }
+    this.#line.push(piece);
+    this.#goOn();
+  }
+
+  #cancel(job: number, index: number): void {
+    const current = this.#current;
+    if (this.#isRunning && current?.id === job && current.has(index)) {
+      this.#runner.cancel(
+        current,
+        index - current.first,
+        new CancelledError("The call was cancelled"),
+      );
+      return;
+    }
+    const piece = current?.id === job && current.has(index)
+      ? current
+      : this.#line.find((piece) => piece.id === job && piece.has(index));
+    piece?.skip(index);
+  }
+
+  #giveBack(): void {
+    if (this.#isRunning) this.#runner.pause();
+    const told = new Set<number>();
+    for (const { id, first } of this.#line) {
+      // Pieces of one job follow each other.
+      if (told.has(id)) continue;
+      told.add(id);
+      this.#sinks.delete(id);
+      sendMessage(this.session, Kind.GIVEN_BACK, { job: id, index: first });
+    }
+    this.#line.length = 0;
+    if (this.#current === undefined) this.#goOn();
+  }
+}
+
+function readFunction(place: unknown): AnyFunction | { readonly error: unknown } {
+  try {
+    return findFunction(place as FunctionPlace);
+  } catch (error) {
+    return { error };
+  }
+}
+
+function findFunction([number, name]: FunctionPlace): AnyFunction {
+  const module = companions[number] ?? {};
+  const found = Object.hasOwn(module, name) ? module[name] : undefined;
+  if (typeof found === "function") return found as AnyFunction;
+  const functions = Object.keys(module).filter((key) => typeof module[key] === "function");
+  throw new TypeError(
+    `Cannot call "${name}": the module does not export a function of that name. It exports ${
+      functions.join(", ") || "no function"
+    }`,
+  );
+}
+
+function setImmediate(run: () => void): void {
+  (globalThis as unknown as { setImmediate(run: () => void): void }).setImmediate(run);
+}

@@ -1,0 +1,86 @@
+import { checkCount } from "../coroutine/_call_settings.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { DEFAULT_GRACE_MS, PoolCore } from "../coroutine/_pool_core.ts";
+import { encode } from "../ipc/_encoding.ts";
+import { ProcessRunner, type RunnerOptions } from "./_pool_runner.ts";
+import { PoolTargets } from "./_pool_targets.ts";
+import { readMemoryLimit } from "./_read_options.ts";
+import { state } from "./_state.ts";
+import { ProcessStateError } from "./errors.ts";
+import type { WorkerOptions } from "./worker_options.ts";
+
+/** What pools of processes differ in. Checked already. */
+export interface ProcessPoolSettings {
+  readonly size: number;
+  readonly minimum: number;
+  readonly idleTimeoutMs: number;
+  readonly timeoutMs?: number | undefined;
+  readonly retries?: number | undefined;
+}
+
+let pools = 0;
+
+/** Checks the options of a pool of processes, and makes its core. */
+export function createProcessPoolCore(
+  settings: ProcessPoolSettings,
+  options: WorkerOptions,
+): PoolCore {
+  const { module, initializer, initArgs = [], maxTasksPerChild = Infinity } = options;
+  const { graceMs = DEFAULT_GRACE_MS, name = `Pool-${pools + 1}` } = options;
+  const targets = new PoolTargets(module);
+  if (initializer === undefined && initArgs.length > 0) {
+    throw new TypeError('Cannot create a pool: there are "initArgs", but no "initializer"');
+  }
+  if (!Array.isArray(initArgs)) {
+    throw new TypeError(
+      `Cannot create a pool: "initArgs" must be an array, got ${typeof initArgs}`,
+    );
+  }
+  encode(initArgs);
+  if (maxTasksPerChild !== Infinity) {
+    checkCount("create a pool", "maxTasksPerChild", maxTasksPerChild, 1);
+  }
+  checkTimeout(graceMs);
+  const { permissions, env, cwd, memoryLimitMb, niceness, stdout, stderr, config, executable } =
+    options;
+  readMemoryLimit(memoryLimitMb);
+  const runnerOptions: RunnerOptions = {
+    targets,
+    initializer: initializer === undefined
+      ? undefined
+      : targets.find("create a pool with this initializer", initializer).place,
+    initArgs,
+    graceMs,
+    process: {
+      ...{ permissions, env, cwd, memoryLimitMb, niceness },
+      ...{ stdout, stderr, config, executable },
+    },
+  };
+  checkMayStart();
+  pools++;
+  let workers = 0;
+  return new PoolCore({
+    ...settings,
+    // Without a module there is nothing that a worker could load in advance.
+    minimum: targets.modules.length === 0 ? 0 : settings.minimum,
+    maxItemsPerRunner: maxTasksPerChild,
+    graceMs,
+    create: (port) => ProcessRunner.start(`${name}-worker-${++workers}`, port, runnerOptions),
+    checkTarget: (target) => void targets.find("call the task", target),
+  });
+}
+
+/** A pool starts processes later, and could only fail then. */
+function checkMayStart(): void {
+  if (state.importing) {
+    throw new ProcessStateError(
+      "Cannot create a pool: a child process is still importing this module. Put what starts " +
+        "processes under `if (import.meta.main)`, so that it does not run again in every child",
+    );
+  }
+  if (state.daemon) {
+    throw new ProcessStateError(
+      `Cannot create a pool: ${state.name} is a daemon, and daemons have no children`,
+    );
+  }
+}
