@@ -30,3 +30,4 @@ export * as coroutine from "./coroutine/mod.ts";
 export * as distributed from "./distributed/mod.ts";
 export * as ipc from "./ipc/mod.ts";
 export * as process from "./process/mod.ts";
+export * as thread from "./thread/mod.ts";

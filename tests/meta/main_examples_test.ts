@@ -7,7 +7,8 @@ import { withDenoOnPath } from "../support/deno_on_path.ts";
 // nothing then. Here each of them is run as a program, with the permissions that the README states.
 
 const ROOT = new URL("../../", import.meta.url);
-const FLAGS = ["--allow-run=deno", "--allow-net=127.0.0.1"];
+// Threads read the modules that they load.
+const FLAGS = ["--allow-run=deno", "--allow-net=127.0.0.1", "--allow-read"];
 
 /** An example that is a program of its own. */
 interface MainExample {

@@ -1,0 +1,48 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { allocateLock, exit, startNewThread, ThreadStateError } from "../../thread/mod.ts";
+import { leakTest } from "../support/leaks.ts";
+import { makeWords, MODULE, waitForWord } from "./_make_thread.ts";
+import { runProgram } from "./_run_program.ts";
+import * as targets from "./fixtures/targets.ts";
+
+leakTest("startNewThread() runs a function in a thread, and tells its number", async () => {
+  const words = makeWords();
+  const ident = startNewThread({ module: MODULE, target: targets.spinUntil }, [words]);
+  assertGreater(ident, 1);
+  await waitForWord(words);
+  Atomics.store(words, 1, 1);
+});
+
+leakTest("startNewThread() throws for what cannot be started, at once", () => {
+  assertThrows(
+    () => startNewThread({ module: MODULE, target: targets.echo }, [() => 1]),
+    TypeError,
+    "an argument cannot be cloned",
+  );
+});
+
+leakTest("startNewThread() gives what fails to the hook", async () => {
+  const { code, stdout, stderr } = await runProgram("failsForgotten");
+  assertEquals([code, stdout], [0, "goes on\n"]);
+  assertStringIncludes(stderr, "Exception in thread Thread-1 (fail): RangeError: the message");
+  assertStringIncludes(
+    stderr,
+    'Exception in thread Thread-2 (noSuch): TypeError: Cannot run "noSuch"',
+  );
+});
+
+Deno.test("allocateLock() makes a lock that nobody holds", () => {
+  const lock = allocateLock();
+  assert(lock.acquireSync({ timeoutMs: 0 }));
+  lock.release();
+});
+
+Deno.test("exit() is refused in the main thread", () => {
+  assertThrows(() => exit(), ThreadStateError, "Cannot exit the main thread");
+});

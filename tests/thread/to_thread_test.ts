@@ -1,0 +1,64 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { gather, TimeoutError } from "../../coroutine/mod.ts";
+import { activeCount, toThread } from "../../thread/mod.ts";
+import { leakTest } from "../support/leaks.ts";
+import { makeWords, MODULE, waitForWord } from "./_make_thread.ts";
+import * as targets from "./fixtures/targets.ts";
+
+leakTest(
+  "toThread() runs a function in a thread and has its result [cpython: ToThreadTests.test_to_thread, ToThreadTests.test_to_thread_args_kwargs]",
+  async () => {
+    const result: number = await toThread({ module: MODULE, target: targets.square }, 7);
+    assertEquals(result, 49);
+    const named: unknown = await toThread({ module: MODULE, target: "square" }, 8);
+    assertEquals(named, 64);
+    assertEquals(activeCount(), 1);
+  },
+);
+
+leakTest(
+  "toThread() throws what the function throws [cpython: ToThreadTests.test_to_thread_exception]",
+  async () => {
+    const calling = toThread({ module: MODULE, target: targets.fail }, "oops");
+    await assertRejects(() => calling, RangeError, "oops");
+    await assertRejects(() => toThread({ module: MODULE, target: "none" }), TypeError, '"none"');
+  },
+);
+
+leakTest(
+  "toThread() calls the function once [cpython: ToThreadTests.test_to_thread_once]",
+  async () => {
+    const word = makeWords(1);
+    await toThread({ module: MODULE, target: targets.add }, word);
+    assertEquals(word[0], 1);
+  },
+);
+
+leakTest(
+  "toThread() may be called many times at once [cpython: ToThreadTests.test_to_thread_concurrent]",
+  async () => {
+    const word = makeWords(1);
+    const call = () => toThread({ module: MODULE, target: targets.add }, word);
+    await gather(Array.from({ length: 10 }, () => call));
+    assertEquals(word[0], 10);
+  },
+);
+
+leakTest("toThread() with killable stops a call that takes too long", async () => {
+  const words = makeWords();
+  const call = { module: MODULE, target: targets.spin, killable: true };
+  await assertRejects(() => toThread({ ...call, timeoutMs: 300 }, words), TimeoutError);
+  assertEquals(activeCount(), 1);
+});
+
+leakTest("toThread() without killable stops the wait only", async () => {
+  const words = makeWords();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calling = toThread({ module: MODULE, target: targets.spinUntil, signal }, words);
+  await waitForWord(words);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => calling, Error, "enough");
+  assertEquals(activeCount(), 2);
+  Atomics.store(words, 1, 1);
+});

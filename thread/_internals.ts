@@ -1,0 +1,15 @@
+/** The key of options that are not public. */
+export const INTERNALS: unique symbol = Symbol("thread internals");
+
+/** What threads of this room are given beside the public options. */
+export interface ThreadInternals {
+  readonly [INTERNALS]?: {
+    /** Whether an error that the thread throws is told to whoever waits for the result, and not to the hook. */
+    readonly isQuiet?: boolean;
+    /** Whether nobody has the thread's object, so that the hook is told also when it could not begin. */
+    readonly isForgotten?: boolean;
+  };
+}
+
+/** What the class `Thread` gives to its room only: a start that does not wait. */
+export const access: { begin?: (thread: object) => void } = {};

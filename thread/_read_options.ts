@@ -1,0 +1,31 @@
+/** What a user gave for a thread, checked. */
+
+/** The URL of the module. */
+export function readModule(module: string | URL): string {
+  const text = String(module);
+  if (!URL.canParse(text)) {
+    throw new TypeError(
+      `Cannot create a thread: "module" must be an absolute URL such as import.meta.url, got ${
+        JSON.stringify(text)
+      }`,
+    );
+  }
+  return text;
+}
+
+/** The name of the target. */
+export function readTarget(target: unknown): string {
+  const name = typeof target === "function" ? target.name : target;
+  if (typeof name !== "string") {
+    throw new TypeError(
+      `Cannot create a thread: "target" must be a function or its name, got ${typeof target}`,
+    );
+  }
+  if (name === "") {
+    throw new TypeError(
+      "Cannot create a thread: the target has no name by which the thread could find it; " +
+        "export a named function",
+    );
+  }
+  return name;
+}

@@ -1,0 +1,20 @@
+/** What this thread knows of itself, and of the threads that it has started. */
+export interface ThreadState {
+  name: string;
+  daemon: boolean;
+  /** Whether the user's module is being imported into this thread now. */
+  importing: boolean;
+  /** How many threads with a name of ours this thread has made. */
+  made: number;
+  /** The ends of the threads that this one waits for before it ends itself. */
+  readonly children: Set<Promise<void>>;
+}
+
+/** The state of this thread. */
+export const state: ThreadState = {
+  name: "MainThread",
+  daemon: false,
+  importing: false,
+  made: 0,
+  children: new Set(),
+};

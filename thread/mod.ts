@@ -1,0 +1,53 @@
+/**
+ * Threads: the same process and permissions, another processor, memory that is shared on purpose.
+ *
+ * ## How to choose
+ *
+ * - Work that waits: no thread needed, see `@manyhands/concurrency/coroutine`.
+ * - One call that computes, while this event loop goes on: {@linkcode toThread}.
+ * - Work that computes: {@linkcode Thread}. It starts in about 8 ms; with `killable: true` it can be stopped
+ *   whatever it does.
+ * - Code that must not be trusted with this program's permissions or memory: `@manyhands/concurrency/process`.
+ *
+ * A thread imports the module of its function for itself. What is on shared memory and passed as an argument is
+ * shared, everything else is copied. Local modules need `--allow-read`, as in every Worker.
+ *
+ * @example A function in a thread of its own
+ * ```ts
+ * import { Thread } from "@manyhands/concurrency/thread";
+ *
+ * export function square(n: number): number {
+ *   return n * n;
+ * }
+ *
+ * if (import.meta.main) {
+ *   await using thread = new Thread({ module: import.meta.url, target: square, args: [7] });
+ *   await thread.start();
+ *   console.log(await thread.result()); // 49
+ * }
+ * ```
+ *
+ * @module
+ */
+
+export * from "./barrier.ts";
+export * from "./bounded_semaphore.ts";
+export * from "./condition.ts";
+export * from "./current_thread.ts";
+export * from "./errors.ts";
+export * from "./event.ts";
+export * from "./excepthook.ts";
+export * from "./local.ts";
+export * from "./lock.ts";
+export * from "./low_level.ts";
+export * from "./rlock.ts";
+export * from "./semaphore.ts";
+export * from "./shared_array.ts";
+export * from "./shared_number.ts";
+export * from "./sync_wait_options.ts";
+export * from "./thread.ts";
+export * from "./thread_info.ts";
+export * from "./thread_options.ts";
+export * from "./timer.ts";
+export * from "./to_thread.ts";
+export * from "./value.ts";
