@@ -28,7 +28,7 @@ leakTest("Process: no child outlives a parent that is killed by SIGKILL", async 
 leakTest("Process: no child outlives its parent when the reaper was killed before", async () => {
   const { program, pids } = await startParent("reaper");
   await using _program = program;
-  assertEquals(pids.length, 4);
+  assertEquals(pids.length, 5);
   program.kill("SIGKILL");
   await program.status;
   await assertEnd(pids);
