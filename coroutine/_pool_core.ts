@@ -148,6 +148,16 @@ export class PoolCore implements BatchOwner, Employer {
     return () => this.#staff.lend(-1);
   }
 
+  /** Waits until the runners that are being made are ready. */
+  async ready(options: WaitOptions): Promise<void> {
+    options.signal?.throwIfAborted();
+    this.checkOpen("wait until the pool is ready");
+    await waitWithin(this.#staff.made(), options, (timeoutMs) => {
+      throw new TimeoutError(`The pool is not ready after ${timeoutMs} ms`);
+    });
+    this.checkOpen("wait until the pool is ready");
+  }
+
   /** No more calls; what was given is done. */
   close(): void {
     if (this.#state !== "open") return;

@@ -43,6 +43,7 @@ export class Staff implements HandOwner {
   /** Ready, holding nothing; the one that worked last is the next, so that the others may end. */
   readonly #idle: Hand[] = [];
   readonly #ending = new Set<Promise<boolean>>();
+  readonly #making = new Set<Promise<boolean>>();
   /** Asked to end in an orderly way. */
   readonly #leaving = new Set<Runner>();
   #starting = 0;
@@ -62,6 +63,11 @@ export class Staff implements HandOwner {
   /** How many there are, without those that end. */
   get size(): number {
     return this.#hands.size;
+  }
+
+  /** Waits until no runner is being made. */
+  async made(): Promise<void> {
+    while (this.#starting > 0) await Promise.all([...this.#making]);
   }
 
   /** Makes the first runners. */
@@ -170,7 +176,11 @@ export class Staff implements HandOwner {
     }, (error) => this.#notHired(hand, error)).then(() => true);
     // A pool that ends meanwhile waits for it, to end it.
     this.#ending.add(hired);
-    void hired.then(() => this.#ending.delete(hired));
+    this.#making.add(hired);
+    void hired.then(() => {
+      this.#ending.delete(hired);
+      this.#making.delete(hired);
+    });
   }
 
   #hired(hand: Hand, runner: Runner): void {

@@ -316,6 +316,20 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     return new ResultStream<T>(core, batch);
   }
 
+  /**
+   * Waits until the runners that are being made can take calls. Nobody has to: calls wait for that by
+   * themselves. It tells early that the runners cannot be made, and keeps their start out of a measurement.
+   *
+   * @param options How long to wait, and what stops the wait.
+   * @returns When none is being made.
+   * @throws {PoolClosedError} When the pool is closed or terminated, or was meanwhile. When a runner cannot be
+   * made, its error is thrown.
+   * @throws {TimeoutError} When it was not ready after `timeoutMs`.
+   */
+  async ready(options: WaitOptions = {}): Promise<void> {
+    await this.#core.ready(options);
+  }
+
   /** Takes no more calls. What was given is done, then the runners end. A second call does no harm. */
   close(): void {
     this.#core.close();

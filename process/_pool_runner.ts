@@ -39,7 +39,7 @@ const CHANCE_MS = 100;
 const TERM_MS = 200;
 
 /** How long a process may go on whose channel has ended, and a channel whose process has. */
-const FAREWELL_MS = 500;
+const FAREWELL_MS = 250;
 
 /** How often a worker is started that is killed by somebody before it can take tasks. */
 const MOST_STARTS = 5;

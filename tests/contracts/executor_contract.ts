@@ -153,6 +153,57 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
     assertEquals(results.sort((a, b) => a - b), [1, 9]);
   });
 
+  test(" futures can be waited for together [cpython: WaitTests.test_20369, WaitTests.test_all_completed, WaitTests.test_timeout, WaitTests.test_first_completed_some_already_completed]", async (executor) => {
+    const gate = new RemoteGate(gates);
+    const held = executor.submit(passGate, gate.token, 1);
+    const free = executor.submit(square, 3);
+    await free;
+    const first = await wait([held, free], { returnWhen: "first-completed" });
+    assertEquals([first.done.size, first.pending.size], [1, 1]);
+    const late = await wait([held, free, held], { timeoutMs: 1 });
+    assertEquals([late.done.size, late.pending.size], [1, 1]);
+    await gate.pass(1);
+    const all = await wait([held, free, held, executor.submit(failIfOdd, 3)]);
+    assertEquals([all.done.size, all.pending.size], [3, 0]);
+  });
+
+  test(" futures can be waited for until one fails [cpython: WaitTests.test_first_exception, WaitTests.test_first_exception_some_already_complete, WaitTests.test_first_exception_one_already_failed]", async (executor) => {
+    const gate = new RemoteGate(gates);
+    const held = executor.submit(passGate, gate.token, 1);
+    const free = executor.submit(square, 3);
+    await free;
+    const failing = executor.submit(failIfOdd, 3);
+    for (let round = 0; round < 2; round++) {
+      const { done, pending } = await wait([held, free, failing], {
+        returnWhen: "first-exception",
+      });
+      assertEquals([done.size, pending.size], [2, 1]);
+    }
+    await gate.pass(1);
+    await held;
+  });
+
+  test(" futures can be taken as they end, for a limited time [cpython: AsCompletedTests.test_future_times_out, AsCompletedTests.test_duplicate_futures, AsCompletedTests.test_correct_timeout_exception_msg]", async (executor) => {
+    const gate = new RemoteGate(gates);
+    const held = executor.submit(passGate, gate.token, 1);
+    const free = executor.submit(square, 3);
+    await free;
+    const seen: unknown[] = [];
+    await assertRejects(
+      async () => {
+        for await (
+          const { result } of namedResults(asCompleted([held, free, free], { timeoutMs: 5 }))
+        ) {
+          seen.push(result);
+        }
+      },
+      TimeoutError,
+      "1 of 2",
+    );
+    assertEquals(seen, [9]);
+    await gate.pass(1);
+  });
+
   // map
 
   test(".map() keeps the order, for one input and for several [cpython: ExecutorTest.test_map, ProcessPoolExecutorTest.test_map_chunksize]", async (executor) => {
@@ -267,6 +318,12 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
     assertEquals((await results.next()).value, 1);
     assertStrictEquals(await assertRejects(() => results.next()), REASON);
   });
+}
+
+async function* namedResults<T>(
+  tasks: AsyncIterable<{ result(): T }>,
+): AsyncGenerator<{ result: T }> {
+  for await (const task of tasks) yield { result: task.result() };
 }
 
 function statesOf(future: Future<unknown>): boolean[] {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { CancelledError, TimeoutError } from "../../coroutine/mod.ts";
+import { poolInternals } from "../../coroutine/_pool_internals.ts";
 import type { Runner } from "../../coroutine/_runner.ts";
 import { settle } from "../support/settle.ts";
 import { FakePool, same } from "./_fake_runners.ts";
@@ -446,4 +447,26 @@ Deno.test("PoolCore rejects a map with the error that is first in the order of i
   pool.runner(0).take().fail(0, DEATH);
   for (const runner of pool.runners) if (runner.jobs.length > 0) runner.finish();
   assertStrictEquals(await assertRejects(() => list.get()), DEATH);
+});
+
+Deno.test("PoolCore.cancelWaiting() cancels what has not started, and leaves what has", async () => {
+  await using pool = new FakePool({ size: 1 }, (runner) => {
+    runner.capacity = 2;
+    runner.onCancel = (job, index) => {
+      runner.jobs.splice(runner.jobs.indexOf(job), 1);
+      job.fail(index, undefined);
+    };
+    return runner;
+  });
+  const calls = [1, 2, 3].map((n) => pool.applyAsync(same, [n]));
+  const list = pool.mapAsync(same, [4, 5]);
+  await settle();
+  pool.runner(0).jobs[0]!.started(0);
+  poolInternals.coreOf(pool).cancelWaiting(new CancelledError("enough"));
+  assertEquals(calls.map((call) => call.cancelled()), [false, true, true]);
+  assertEquals(list.cancelled(), true);
+  assertEquals(pool.runner(0).cancels.length, 1);
+  assertEquals(pool.runner(0).held, [[1]]);
+  pool.runner(0).finish();
+  assertEquals(await calls[0], 1);
 });

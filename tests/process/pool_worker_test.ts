@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { CancelledError, TimeoutError } from "../../coroutine/mod.ts";
+import { CancelledError, PoolClosedError, TimeoutError } from "../../coroutine/mod.ts";
 import { Queue } from "../../ipc/mod.ts";
 import { activeChildren, Pool, type PoolOptions, WorkerDiedError } from "../../process/mod.ts";
 import {
@@ -15,6 +15,7 @@ import {
   makeFunctions,
   passGate,
   passGateWith,
+  record,
   square as squareOfContract,
 } from "../contracts/pool_functions.ts";
 import { until } from "../faults/alive.ts";
@@ -332,6 +333,21 @@ leakTest(
   },
 );
 
+leakTest(
+  "process.Pool.ready() waits for the first workers, or tells why there are none",
+  async () => {
+    await using pool = createPool(2);
+    await assertRejects(() => pool.ready({ timeoutMs: 0 }), TimeoutError, "after 0 ms");
+    await pool.ready();
+    await pool.ready({ timeoutMs: 1_000 });
+    assertEquals(activeChildren().length, 2);
+    await using failing = createPool(1, { initializer: failToPrepare, stderr: "null" });
+    await assertRejects(() => failing.ready(), RangeError, "not today");
+    await pool.terminate();
+    await assertRejects(() => pool.ready(), PoolClosedError);
+  },
+);
+
 // The life of workers
 
 leakTest(
@@ -439,6 +455,27 @@ leakTest(
     assertEquals(await Promise.all(after), [0, 1, 2, 3, 4]);
     assertEquals(await Promise.all(others), [1, 4, 9]);
     assertEquals(await queue.qsize(), 5);
+  },
+);
+
+leakTest(
+  "process.Pool never starts a call that was cancelled while it waited with a worker",
+  async () => {
+    await using arrivals = new Queue<number>();
+    await using permits = new Queue<number>();
+    await using queue = new Queue<number>();
+    await using pool = createPool(1, { module: CONTRACT });
+    await pool.map(squareOfContract, Array.from({ length: 200 }, (_, n) => n), { chunkSize: 1 });
+    await permits.put(1);
+    const first = pool.applyAsync(passGate, [{ arrivals, permits }, 1]);
+    const second = pool.applyAsync(record, [{ queue, n: 2 }]);
+    // Both are handed out in the next microtask.
+    await Promise.resolve();
+    assertEquals(second.cancel(), true);
+    assertEquals(second.cancelled(), true);
+    assertEquals(await first, 1);
+    assertEquals(await pool.apply(squareOfContract, [3]), 9);
+    assertEquals(await queue.qsize(), 0);
   },
 );
 
