@@ -48,7 +48,7 @@ export function encodeError(thrown: unknown): Encoded {
   try {
     return encode(toWireError(thrown, 0));
   } catch {
-    // A getter of the user's that throws, or something that has no text.
+    // Something that has no text, or is made to be unreadable.
     return encode(toWireError(new RemoteError("An error was thrown that cannot be read"), 0));
   }
 }
@@ -69,24 +69,45 @@ function toWireError(thrown: unknown, depth: number): WireError {
   const wire: WireErrorObject = {
     kind: "error",
     class: wireNameOf(thrown) ?? null,
-    name: String(thrown.name),
-    message: String(thrown.message),
-    stack: String(thrown.stack ?? ""),
+    name: readText(thrown, "name"),
+    message: readText(thrown, "message"),
+    stack: readText(thrown, "stack"),
   };
   if (depth < DEEPEST_CAUSE && --errorsLeft > 0) {
-    if ("cause" in thrown) wire.cause = toWireError(thrown.cause, depth + 1);
-    if (thrown instanceof AggregateError) {
-      wire.errors = thrown.errors.map((error) => toWireError(error, depth + 1));
+    if ("cause" in thrown) wire.cause = toWireError(read(thrown, "cause", UNREADABLE), depth + 1);
+    const errors = thrown instanceof AggregateError ? read(thrown, "errors", undefined) : undefined;
+    if (Array.isArray(errors)) {
+      wire.errors = errors.map((error) => toWireError(error, depth + 1));
     }
   }
   const fields: Record<string, unknown> = {};
   for (const key of Object.keys(thrown)) {
-    const value = (thrown as unknown as Record<string, unknown>)[key];
     if (CARRIED_APART.has(key) || (key === "errors" && wire.errors !== undefined)) continue;
+    // A symbol is never carried.
+    const value = read(thrown, key, Symbol.iterator);
     if (isCarriable(value)) fields[key] = value;
   }
   if (Object.keys(fields).length > 0) wire.fields = fields;
   return wire;
+}
+
+const UNREADABLE = "(its getter throws)";
+
+/** A field of an error; a getter of the user's that throws costs that field alone. */
+function read(error: Error, key: string, otherwise: unknown): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[key];
+  } catch {
+    return otherwise;
+  }
+}
+
+function readText(error: Error, key: "name" | "message" | "stack"): string {
+  try {
+    return String(read(error, key, UNREADABLE) ?? "");
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 function isCarriable(value: unknown): boolean {

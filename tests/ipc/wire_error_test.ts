@@ -224,6 +224,25 @@ Deno.test("encodeError() ends with an AggregateError that holds itself, soon", (
   assertInstanceOf(carry(thrown), AggregateError);
 });
 
+Deno.test("encodeError() carries the rest of an error whose getters throw", () => {
+  const fail = (): never => {
+    throw new Error("not to be read");
+  };
+  const get = { enumerable: true, get: fail };
+  const thrown = Object.defineProperties(new RangeError("the message"), {
+    bad: get,
+    cause: get,
+    good: { enumerable: true, value: 1 },
+  });
+  const error = carry(thrown) as RangeError & Record<string, unknown>;
+  assertInstanceOf(error, RangeError);
+  assertEquals([error.message, error.good, "bad" in error], ["the message", 1, false]);
+  assertEquals(error.cause, "(its getter throws)");
+  const mute = Object.defineProperties(new TypeError(), { message: get, stack: get, name: get });
+  assertInstanceOf(carry(mute), TypeError);
+  assertEquals((carry(mute) as TypeError).message, "(its getter throws)");
+});
+
 // What is no error
 
 Deno.test("encodeError() carries what is thrown and is no error as it is", () => {
