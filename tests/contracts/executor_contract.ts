@@ -141,6 +141,32 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
     1,
   );
 
+  test(" Future.addDoneCallback() reports what a callback throws, and goes on [cpython: FutureTests.test_done_callback_raises, FutureTests.test_done_callback_raises_already_succeeded]", async (executor) => {
+    const reported: unknown[] = [];
+    const note = (event: ErrorEvent): void => {
+      event.preventDefault();
+      reported.push(event.error);
+    };
+    globalThis.addEventListener("error", note);
+    try {
+      const future = executor.submit(square, 3);
+      const seen: string[] = [];
+      const fail = (): never => {
+        throw REASON;
+      };
+      future.addDoneCallback(fail);
+      future.addDoneCallback(() => seen.push("before"));
+      assertEquals(await future.result(), 9);
+      future.addDoneCallback(fail);
+      future.addDoneCallback(() => seen.push("after"));
+      await settle();
+      assertEquals(seen, ["before", "after"]);
+      assertEquals(reported, [REASON, REASON]);
+    } finally {
+      globalThis.removeEventListener("error", note);
+    }
+  });
+
   test(" works with wait() and asCompleted() [cpython: WaitTests.test_first_completed, AsCompletedTests.test_no_timeout]", async (executor) => {
     const gate = new RemoteGate(gates);
     const held = executor.submit(passGate, gate.token, 1);

@@ -1,5 +1,5 @@
 import { currentTask, sleep } from "../../coroutine/mod.ts";
-import type { Queue } from "../../ipc/mod.ts";
+import { type Queue, registerErrorClass } from "../../ipc/mod.ts";
 import { exit, Pool } from "../../process/mod.ts";
 
 /** What the tests of pools of processes call, beside the functions of the contract. */
@@ -40,6 +40,44 @@ export function leaveBy(code: number): never {
 
 export function killItself(): void {
   Deno.kill(Deno.pid, "SIGKILL");
+}
+
+/** An answer whose field ends the process when it is read, to be sent. */
+export function answerThatKills(how: "SIGKILL" | "exit"): { field: number } {
+  return {
+    get field(): number {
+      if (how === "exit") Deno.exit(3);
+      Deno.kill(Deno.pid, how);
+      // The signal arrives when it does.
+      for (;;);
+    },
+  };
+}
+
+/** An answer whose field cannot be read. */
+export function answerThatThrows(): { field: number } {
+  return {
+    get field(): number {
+      throw new RangeError("not to be read");
+    },
+  };
+}
+
+/** An error that cannot be made again where it arrives. */
+export class UnreadableError extends Error {
+  constructor() {
+    super("unreadable");
+    Object.defineProperty(this, "field", { value: 1, enumerable: true });
+  }
+
+  set field(_value: number) {
+    throw new RangeError("not to be set");
+  }
+}
+registerErrorClass(UnreadableError);
+
+export function failUnreadably(): never {
+  throw new UnreadableError();
 }
 
 /** Computes for ever, unless it is given a number that is not 0. */

@@ -479,6 +479,18 @@ leakTest(
   },
 );
 
+leakTest(
+  "process.Pool has 80 workers compute [cpython: _test_multiprocessing.MiscTestCase.test_large_pool]",
+  async () => {
+    await using pool = createPool(80);
+    const numbers = Array.from({ length: 1_000 }, (_, n) => n);
+    const squares = await pool.map(square, numbers, { chunkSize: 1 });
+    assertEquals(squares, numbers.map((n) => n * n));
+    await pool.ready();
+    assertEquals(activeChildren().length, 80);
+  },
+);
+
 // Who works
 
 leakTest("process.Pool has no short task wait behind a long one", async () => {

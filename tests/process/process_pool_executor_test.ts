@@ -5,8 +5,11 @@ import { executorContract } from "../contracts/executor_contract.ts";
 import { leakTest } from "../support/leaks.ts";
 import { startProgram } from "../support/child_program.ts";
 import {
+  answerThatKills,
+  answerThatThrows,
   echo,
   failToPrepare,
+  failUnreadably,
   getPid,
   killItself,
   listPrepared,
@@ -80,6 +83,32 @@ leakTest(
     const big = executor.submit(echo<Uint8Array>, bytes);
     for (const future of died) await assertRejects(() => future.result(), WorkerDiedError);
     assertEquals((await big).length, bytes.length);
+  },
+);
+
+leakTest(
+  "ProcessPoolExecutor goes on when a worker dies while its answer is made ready [cpython: ExecutorDeadlockTest.test_crash_during_result_pickle_on_worker, ExecutorDeadlockTest.test_exit_during_result_pickle_on_worker, ExecutorDeadlockTest.test_error_during_result_pickle_on_worker]",
+  async () => {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: MODULE });
+    const killed = await executor.submit(answerThatKills, "SIGKILL").exception();
+    assert(killed instanceof WorkerDiedError);
+    assertEquals([killed.signal, killed.task], ["SIGKILL", { name: "answerThatKills", index: 0 }]);
+    const exited = await executor.submit(answerThatKills, "exit").exception();
+    assert(exited instanceof WorkerDiedError);
+    assertEquals(exited.exitCode, 3);
+    const unread = executor.submit(answerThatThrows);
+    await assertRejects(() => unread.result(), RangeError, "not to be read");
+    assertEquals(await executor.submit(square, 3), 9);
+  },
+);
+
+leakTest(
+  "ProcessPoolExecutor goes on when an answer cannot be read here [cpython: ExecutorDeadlockTest.test_error_during_result_unpickle_in_result_handler]",
+  async () => {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: MODULE });
+    const future = executor.submit(failUnreadably);
+    await assertRejects(() => future.result(), RangeError, "not to be set");
+    assertEquals(await executor.submit(square, 3), 9);
   },
 );
 
