@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bareEchoPeer } from "./bare_echo_peer.ts";
 import { expectResult, measure, type Peer, type Scenario } from "./harness.ts";
 import { poolContestant } from "./pool_subject.ts";
 import { pythonPeer } from "./python_peer.ts";
@@ -25,6 +26,8 @@ export const scenario: Scenario = {
   peers: [
     pythonPeer({ name: "CPython Pool.apply", goal: 8, program: "pool.py", args: ["apply"] }),
     workerpoolPeer(),
+    // Three parts of a call may be ours, to one of the system's.
+    bareEchoPeer(0.25, CALLS),
   ],
 };
 
