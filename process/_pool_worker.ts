@@ -169,6 +169,8 @@ class PoolWorker implements PieceOwner {
       const { encoding, payload } = encodeError(error);
       return sendMessage(this.session, Kind.REFUSED, { form: encoding, job }, payload);
     }
+    // The pool takes a job for started that it sends when there is no other: so it has to start.
+    if (this.#line.length === 0) this.#isLooking = false;
     this.#line.push(piece);
     this.#goOn();
   }
@@ -191,15 +193,15 @@ class PoolWorker implements PieceOwner {
 
   #giveBack(): void {
     if (this.#isRunning) this.#runner.pause();
-    const told = new Set<number>();
-    for (const { id, first } of this.#line) {
-      // Pieces of one job follow each other.
-      if (told.has(id)) continue;
-      told.add(id);
-      this.#sinks.delete(id);
-      sendMessage(this.session, Kind.GIVEN_BACK, { job: id, index: first });
-    }
+    // The first one of each job: its pieces follow each other.
+    const firsts = new Map<number, number>();
+    for (const { id, first } of this.#line) if (!firsts.has(id)) firsts.set(id, first);
     this.#line.length = 0;
+    // The last one first: the pool takes for started what comes after a job that has ended.
+    for (const [job, index] of [...firsts].reverse()) {
+      this.#sinks.delete(job);
+      sendMessage(this.session, Kind.GIVEN_BACK, { job, index });
+    }
     if (this.#current === undefined) this.#goOn();
   }
 }

@@ -28,6 +28,7 @@ import {
   passGateOrFail,
   record,
   reportUpTo,
+  spinFor,
   square,
   squareLater,
 } from "./pool_functions.ts";
@@ -173,6 +174,23 @@ export function poolCallContract(name: string, subject: PoolSubject): void {
   });
 
   // Callbacks
+
+  test(
+    ".map() runs what follows a chunk that is handed back between two of its items",
+    async (pool) => {
+      // Short ones, so that a runner is given more than one chunk at a time.
+      await pool.map(spinFor, new Array(50).fill(0), { chunkSize: 1 });
+      assertEquals(await pool.map(spinFor, [60, 0, 1, 0, 0, 2], { chunkSize: 3 }), [
+        60,
+        0,
+        1,
+        0,
+        0,
+        2,
+      ]);
+    },
+    1,
+  );
 
   test(".mapAsync() calls back with the whole list, or the error [cpython: _TestPool.test_map_async_callbacks]", async (pool) => {
     const seen: unknown[] = [];

@@ -25,6 +25,12 @@ export async function squareLater(n: number): Promise<number> {
   return n * n;
 }
 
+/** Computes for so many milliseconds. */
+export function spinFor(ms: number): number {
+  for (const end = performance.now() + ms; performance.now() < end;);
+  return ms;
+}
+
 export function add(a: number, b: number): number {
   return a + b;
 }
