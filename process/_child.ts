@@ -1,4 +1,5 @@
 import { joinFamily } from "../ipc/_family.ts";
+import { findRun as findRunByName, type Run } from "../ipc/_run_by_name.ts";
 import type { Session } from "../ipc/_session.ts";
 import type { Boot } from "./_boot.ts";
 import { exits, revival, state } from "./_state.ts";
@@ -16,9 +17,6 @@ export let channel: Session | undefined;
 
 /** The modules that came with the user's module: see the `companions` of a process. */
 export let companions: readonly Record<string, unknown>[] = [];
-
-/** Runs what the parent wants to be run, with the arguments and the fields of the process's object. */
-type Run = (args: readonly unknown[], fields: Readonly<Record<string, unknown>>) => unknown;
 
 /**
  * Runs a child from beginning to end, and exits.
@@ -88,72 +86,7 @@ async function findRun(importers: readonly Importer[], boot: Boot): Promise<Run>
   const [module, ...rest] = await Promise.all(importers.map((load) => load()));
   state.importing = false;
   companions = rest;
-  const target = boot.target === undefined ? undefined : findTarget(module!, boot.target);
-  if (boot.subclass !== undefined) return findSubclass(module!, boot.subclass, target);
-  return (args) => target!(...args);
-}
-
-type Target = (...args: unknown[]) => unknown;
-
-function findTarget(module: Record<string, unknown>, name: string): Target {
-  const target = module[name];
-  if (typeof target === "function") return target as Target;
-  throw new TypeError(
-    `Cannot run "${name}": the module does not export a function of that name. It exports ${
-      listFunctions(module) || "no function"
-    }`,
-  );
-}
-
-function findSubclass(
-  module: Record<string, unknown>,
-  name: string,
-  target: Target | undefined,
-): Run {
-  const subclass = module[name];
-  // Without that class nothing in the module can extend it.
-  if (typeof subclass !== "function" || revival.extendsProcess?.(subclass) !== true) {
-    throw new TypeError(
-      `Cannot run "${name}": the module does not export a class of that name that extends Process. ` +
-        `It exports ${listFunctions(module) || "no class"}`,
-    );
-  }
-  return async (args, fields) => {
-    const self = revival.revive!(subclass, { target, args: [...args] });
-    for (const [key, value] of Object.entries(fields)) {
-      // Not assigned: a setter of the class would be called.
-      Object.defineProperty(self, key, {
-        value,
-        configurable: true,
-        enumerable: true,
-        writable: true,
-      });
-    }
-    try {
-      return await self.run();
-    } catch (error) {
-      throw explainPrivate(error, name);
-    }
-  };
-}
-
-/** The constructor of the class has not run here, so its private fields are not there. */
-function explainPrivate(error: unknown, name: string): unknown {
-  if (
-    !(error instanceof TypeError) ||
-    !/private (member|field|method)|Receiver must be/.test(error.message)
-  ) {
-    return error;
-  }
-  return new TypeError(
-    `Cannot use a private field in ${name}.run(): fields with "#" stay in the process that made the ` +
-      `object; give what run() needs to fields without "#" (${error.message})`,
-    { cause: error },
-  );
-}
-
-function listFunctions(module: Record<string, unknown>): string {
-  return Object.keys(module).filter((key) => typeof module[key] === "function").join(", ");
+  return findRunByName(module!, boot, revival, "Process");
 }
 
 /**

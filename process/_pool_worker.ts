@@ -1,17 +1,24 @@
 import { CoroutineRunner } from "../coroutine/_coroutine_runner.ts";
+import {
+  Piece,
+  type PieceOwner,
+  type PieceReports,
+  RemoteSink,
+} from "../coroutine/_remote_piece.ts";
 import { CancelledError } from "../coroutine/errors.ts";
-import { decode } from "../ipc/_encoding.ts";
+import { decode, encode } from "../ipc/_encoding.ts";
 import type { Session } from "../ipc/_session.ts";
 import { encodeError } from "../ipc/_wire_error.ts";
 import { ProtocolError } from "../ipc/errors.ts";
 // Whatever crosses as a reference is known here, also when the user's module needs only its type.
 import "../ipc/mod.ts";
 import { channel, companions } from "./_child.ts";
-import { Piece, type PieceOwner, RemoteSink } from "./_pool_piece.ts";
 import {
   decodeList,
+  encodeList,
   JobFlag,
   Kind,
+  type ListForm,
   type PoolMessage,
   readMessage,
   sendMessage,
@@ -48,6 +55,7 @@ const TURNS = 64;
 /** Runs the jobs of a pool, one after the other. */
 class PoolWorker implements PieceOwner {
   readonly session: Session;
+  readonly reports: PieceReports;
   readonly #runner = new CoroutineRunner(() => {});
   readonly #functions: (AnyFunction | { readonly error: unknown })[] = [];
   readonly #sinks = new Map<number, RemoteSink>();
@@ -63,6 +71,7 @@ class PoolWorker implements PieceOwner {
 
   constructor(session: Session) {
     this.session = session;
+    this.reports = reportsBy(session);
     session.takeData((bytes) => this.#onMessage(readMessage(bytes)));
     sendMessage(session, Kind.READY, {});
   }
@@ -146,7 +155,7 @@ class PoolWorker implements PieceOwner {
       if (typeof target !== "function") throw target?.error;
       const list = decodeList(form, body);
       const isStream = kind === Kind.STREAM;
-      const sink = isStream ? new RemoteSink(this.session, job, index) : undefined;
+      const sink = isStream ? new RemoteSink(this.reports, job, index) : undefined;
       piece = new Piece(
         this,
         {
@@ -158,11 +167,7 @@ class PoolWorker implements PieceOwner {
           sink,
         },
         (form & JobFlag.ARGUMENTS) === 0 ? list : [list],
-        {
-          first: isStream ? 0 : index,
-          isRest: false,
-          skipped: new Set(),
-        },
+        isStream ? 0 : index,
       );
       if (sink !== undefined) this.#sinks.set(job, sink);
     } catch (error) {
@@ -204,6 +209,55 @@ class PoolWorker implements PieceOwner {
     }
     if (this.#current === undefined) this.#goOn();
   }
+}
+
+/** The most results that one message tells: their number has 16 bits. */
+const MOST_VALUES = 16_384;
+
+function reportsBy(session: Session): PieceReports {
+  const send = (
+    kind: number,
+    message: { job: number; index?: number; number?: number; form?: number },
+    body?: Uint8Array | string,
+  ): void => sendMessage(session, kind, message, body);
+
+  function tellError(job: number, index: number, error: unknown): void {
+    const { encoding, payload } = encodeError(error);
+    send(Kind.ERROR, { form: encoding, job, index }, payload);
+  }
+
+  function tellValues(job: number, index: number, values: readonly unknown[]): void {
+    let list: ListForm;
+    try {
+      list = encodeList(values);
+    } catch (error) {
+      if (values.length === 1) return tellError(job, index, error);
+      // One of them cannot be carried: each is told by itself.
+      return values.forEach((value, n) => tellValues(job, index + n, [value]));
+    }
+    send(Kind.VALUES, { form: list.form, job, index, number: values.length }, list.body);
+  }
+
+  return {
+    values(job, index, values) {
+      if (values.length <= MOST_VALUES) return tellValues(job, index, values);
+      for (let from = 0; from < values.length; from += MOST_VALUES) {
+        tellValues(job, index + from, values.slice(from, from + MOST_VALUES));
+      }
+    },
+    error: tellError,
+    skipped: (job, index) => send(Kind.SKIPPED, { job, index }),
+    progress(job, index, value) {
+      const { encoding, payload } = encode(value);
+      send(Kind.PROGRESS, { form: encoding, job, index }, payload);
+    },
+    streamed(job, value) {
+      const { form, body } = encodeList([value]);
+      send(Kind.VALUE, { form, job }, body);
+      // One that does not wait itself would otherwise tell all of them at its end.
+      return session.flushed();
+    },
+  };
 }
 
 function readFunction(place: unknown): AnyFunction | { readonly error: unknown } {

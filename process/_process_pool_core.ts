@@ -3,7 +3,7 @@ import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { DEFAULT_GRACE_MS, PoolCore } from "../coroutine/_pool_core.ts";
 import { encode } from "../ipc/_encoding.ts";
 import { ProcessRunner, type RunnerOptions } from "./_pool_runner.ts";
-import { PoolTargets } from "./_pool_targets.ts";
+import { ProcessTargets } from "./_pool_targets.ts";
 import { readMemoryLimit } from "./_read_options.ts";
 import { state } from "./_state.ts";
 import { ProcessStateError } from "./errors.ts";
@@ -27,7 +27,7 @@ export function createProcessPoolCore(
 ): PoolCore {
   const { module, initializer, initArgs = [], maxTasksPerChild = Infinity } = options;
   const { graceMs = DEFAULT_GRACE_MS, name = `Pool-${pools + 1}` } = options;
-  const targets = new PoolTargets(module);
+  const targets = new ProcessTargets(module);
   if (initializer === undefined && initArgs.length > 0) {
     throw new TypeError('Cannot create a pool: there are "initArgs", but no "initializer"');
   }
@@ -48,7 +48,7 @@ export function createProcessPoolCore(
     targets,
     initializer: initializer === undefined
       ? undefined
-      : targets.find("create a pool with this initializer", initializer).place,
+      : targets.placeOf(targets.find("create a pool with this initializer", initializer)),
     initArgs,
     graceMs,
     process: {

@@ -1,3 +1,4 @@
+import type { Revival } from "../ipc/_run_by_name.ts";
 import type { Granted } from "./_granted.ts";
 
 /** What this process knows of itself and of its parent, told by the parent when it is a child. */
@@ -38,17 +39,6 @@ let children = 0;
 export function nextIdentity(): { identity: readonly number[]; name: string } {
   const identity = [...state.identity, ++children];
   return { identity, name: `Process-${identity.join(":")}` };
-}
-
-/** What a child knows of `Process` once something has loaded it: a child without need does not. */
-export interface Revival {
-  /** Whether a class extends `Process`. */
-  extendsProcess?: (subclass: unknown) => boolean;
-  /** Makes an object of the subclass in the child, without its constructor. */
-  revive?: (
-    subclass: unknown,
-    own: { target: ((...args: unknown[]) => unknown) | undefined; args: unknown[] },
-  ) => { run(): unknown };
 }
 
 /** Filled by the module of `Process`. */

@@ -103,7 +103,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   #isClosed = false;
 
   static {
-    revival.extendsProcess = (subclass) =>
+    revival.isSubclass = (subclass) =>
       typeof subclass === "function" && subclass.prototype instanceof Process;
     // The fields of Process itself are there, and the constructor of the subclass does not run.
     revival.revive = (subclass, { target, args }) =>

@@ -124,7 +124,7 @@ export function poolStopContract(name: string, subject: PoolSubject): void {
     const open = new RemoteGate(subject);
     await open.pass(2);
     const items = [open, gate, open].map(({ token }, n) => ({ gate: token, n }));
-    await assertRejects(() => pool.map(passGateWith, items, { timeoutMs: 50 }), TimeoutError);
+    await assertRejects(() => pool.map(passGateWith, items, { timeoutMs: 500 }), TimeoutError);
     const { done, failed } = pool.statistics();
     assertEquals([done, failed], [2, 1]);
   });

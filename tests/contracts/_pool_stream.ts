@@ -110,9 +110,9 @@ export function poolStreamContract(name: string, subject: PoolSubject): void {
 
   test(".stream() exceeds its time like any call", async (pool) => {
     const gate = new RemoteGate(subject);
-    const values = pool.stream(countAtGate, [gate.token], { timeoutMs: 30 });
+    const values = pool.stream(countAtGate, [gate.token], { timeoutMs: 500 });
     assertEquals((await values.next()).value, 1);
-    await assertRejects(() => values.next(), TimeoutError, "it ran longer than 30 ms");
+    await assertRejects(() => values.next(), TimeoutError, "it ran longer than 500 ms");
   });
 
   test(".stream() refuses bad calls", async (pool) => {

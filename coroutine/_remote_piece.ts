@@ -1,9 +1,5 @@
-import type { Values } from "../coroutine/_frame.ts";
-import type { Job, ValueSink } from "../coroutine/_runner.ts";
-import { encode } from "../ipc/_encoding.ts";
-import type { Session } from "../ipc/_session.ts";
-import { encodeError } from "../ipc/_wire_error.ts";
-import { encodeList, Kind, sendMessage } from "./_pool_wire.ts";
+import type { Values } from "./_frame.ts";
+import type { Job, ValueSink } from "./_runner.ts";
 
 /** After so long the items of a job are interrupted, to tell the results and to look for messages. */
 const LONGEST_STRETCH_MS = 10;
@@ -11,16 +7,23 @@ const LONGEST_STRETCH_MS = 10;
 /** The most items after which the clock is looked at; they take a millisecond together, as far as one knows. */
 const MOST_UNWATCHED = 64;
 
-/** The most results that one message tells: their number has 16 bits. */
-const MOST_VALUES = 16_384;
-
 const NO_VALUES: Values = { map: new Map() };
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
+/** The way from a worker to its pool. A job is named by its number on the way, an item by its index. */
+export interface PieceReports {
+  values(wire: number, index: number, values: readonly unknown[]): void;
+  error(wire: number, index: number, error: unknown): void;
+  skipped(wire: number, index: number): void;
+  progress(wire: number, index: number, value: unknown): void;
+  /** Answers when the next value may be made, if that is not at once. */
+  streamed(wire: number, value: unknown): void | Promise<void>;
+}
+
 /** The worker, as the pieces of its jobs see it. */
 export interface PieceOwner {
-  readonly session: Session;
+  readonly reports: PieceReports;
   /** Starts no further item of the piece that runs. */
   pause(): void;
   /** The items that were given back, to be run later or to be given back to the pool. */
@@ -45,7 +48,7 @@ export interface PieceSettings {
  */
 export class Piece implements Job<AnyFunction> {
   readonly values = NO_VALUES;
-  readonly items: readonly unknown[];
+  items: readonly unknown[];
   /** Where in the job of the pool the first item is. */
   readonly first: number;
   /** Whether it is the rest of a piece that was interrupted. */
@@ -56,7 +59,7 @@ export class Piece implements Job<AnyFunction> {
   #next: number;
   #end: number;
   #results: unknown[] = [];
-  #skipped: Set<number>;
+  #skipped: Set<number> | undefined;
   #startedAt = 0;
   /** After how many more items the clock is looked at. */
   #untilLook = 1;
@@ -66,16 +69,17 @@ export class Piece implements Job<AnyFunction> {
     owner: PieceOwner,
     settings: PieceSettings,
     items: readonly unknown[],
-    rest: { first: number; isRest: boolean; skipped: Set<number> },
+    first: number,
+    rest?: { skipped: Set<number> | undefined },
   ) {
     this.#owner = owner;
     this.#settings = settings;
     this.items = items;
-    this.first = rest.first;
-    this.isRest = rest.isRest;
-    this.#skipped = rest.skipped;
-    this.#next = rest.first;
-    this.#end = rest.first + items.length;
+    this.first = first;
+    this.isRest = rest !== undefined;
+    this.#skipped = rest?.skipped;
+    this.#next = first;
+    this.#end = first + items.length;
   }
 
   get id(): number {
@@ -109,7 +113,7 @@ export class Piece implements Job<AnyFunction> {
 
   /** An item that has not started is not wanted any more. */
   skip(index: number): void {
-    this.#skipped.add(index);
+    (this.#skipped ??= new Set()).add(index);
   }
 
   /**
@@ -118,13 +122,15 @@ export class Piece implements Job<AnyFunction> {
    * @returns `false` when there is nothing left to run.
    */
   begin(): boolean {
-    this.#startedAt = performance.now();
+    if (this.items.length > 1) this.#startedAt = performance.now();
+    if (this.#skipped === undefined) return true;
     this.#passSkipped();
     const isEmpty = this.#next > this.first || this.#next === this.#end;
     // The runner begins at the first item, and leaves none out.
     if (isEmpty && this.#next < this.#end) this.giveBack(0);
     for (const index of this.#skipped) if (this.has(index)) this.giveBack(index - this.first);
     this.#wasInterrupted = false;
+    this.items = this.items.slice(0, this.#end - this.first);
     if (isEmpty) this.#owner.ended(this, "at its end");
     return !isEmpty;
   }
@@ -132,8 +138,7 @@ export class Piece implements Job<AnyFunction> {
   started(): void {}
 
   progress(index: number, value: unknown): void {
-    const { encoding, payload } = encode(value);
-    this.#send(Kind.PROGRESS, { form: encoding, index: this.first + index }, payload);
+    this.#owner.reports.progress(this.#settings.wire, this.first + index, value);
   }
 
   succeed(_index: number, value: unknown): void {
@@ -147,9 +152,9 @@ export class Piece implements Job<AnyFunction> {
 
   fail(index: number, error: unknown): void {
     const at = this.first + index;
-    if (at > this.#next + this.#results.length) return void this.#skipped.add(at);
+    if (at > this.#next + this.#results.length) return void this.skip(at);
     this.#tellResults();
-    this.#tellError(at, error);
+    this.#owner.reports.error(this.#settings.wire, at, error);
     this.#next++;
     this.#settled();
   }
@@ -157,15 +162,15 @@ export class Piece implements Job<AnyFunction> {
   giveBack(from: number): void {
     // What was not wanted any more is told already, where the runner has not come to it yet.
     const at = Math.max(this.first + from, this.#next + this.#results.length);
-    const rest = { first: at, isRest: true, skipped: this.#skipped };
     const items = this.items.slice(at - this.first, this.#end - this.first);
     this.#end = at;
     this.#wasInterrupted = true;
-    this.#owner.left(new Piece(this.#owner, this.#settings, items, rest));
+    const rest = { skipped: this.#skipped };
+    this.#owner.left(new Piece(this.#owner, this.#settings, items, at, rest));
   }
 
   #settled(): void {
-    this.#passSkipped();
+    if (this.#skipped !== undefined) this.#passSkipped();
     const at = this.#next + this.#results.length;
     if (at < this.#end) {
       if (!this.#settings.isTimed && !this.#isLong(at - this.first)) return;
@@ -184,12 +189,11 @@ export class Piece implements Job<AnyFunction> {
   }
 
   #passSkipped(): void {
-    if (this.#skipped.size === 0) return;
     for (;;) {
       const at = this.#next + this.#results.length;
-      if (at >= this.#end || !this.#skipped.delete(at)) return;
+      if (at >= this.#end || this.#skipped?.delete(at) !== true) return;
       this.#tellResults();
-      this.#send(Kind.SKIPPED, { index: at });
+      this.#owner.reports.skipped(this.#settings.wire, at);
       this.#next++;
     }
   }
@@ -198,58 +202,28 @@ export class Piece implements Job<AnyFunction> {
     const results = this.#results;
     if (results.length === 0) return;
     this.#results = [];
-    for (let from = 0; from < results.length; from += MOST_VALUES) {
-      this.#tell(results.length <= MOST_VALUES ? results : results.slice(from, from + MOST_VALUES));
-    }
-  }
-
-  #tell(results: unknown[]): void {
     const index = this.#next;
-    try {
-      const { form, body } = encodeList(results);
-      this.#send(Kind.VALUES, { form, number: results.length, index }, body);
-      this.#next += results.length;
-    } catch (error) {
-      // One of them cannot be carried: each is told by itself.
-      if (results.length > 1) return results.forEach((result) => this.#tell([result]));
-      this.#tellError(index, error);
-      this.#next++;
-    }
-  }
-
-  #tellError(index: number, error: unknown): void {
-    const { encoding, payload } = encodeError(error);
-    this.#send(Kind.ERROR, { form: encoding, index }, payload);
-  }
-
-  #send(
-    kind: number,
-    message: { form?: number; number?: number; index?: number },
-    body?: Uint8Array | string,
-  ): void {
-    sendMessage(this.#owner.session, kind, { ...message, job: this.#settings.wire }, body);
+    this.#next += results.length;
+    this.#owner.reports.values(this.#settings.wire, index, results);
   }
 }
 
 /** Where the values of a generator go: to the pool, as far as it wants more. */
 export class RemoteSink implements ValueSink {
-  readonly #session: Session;
+  readonly #reports: PieceReports;
   readonly #wire: number;
   #again: (() => void) | undefined;
   room: number;
 
-  constructor(session: Session, wire: number, room: number) {
-    this.#session = session;
+  constructor(reports: PieceReports, wire: number, room: number) {
+    this.#reports = reports;
     this.#wire = wire;
     this.room = room;
   }
 
-  push(value: unknown): Promise<void> {
-    const { form, body } = encodeList([value]);
+  push(value: unknown): void | Promise<void> {
     this.room--;
-    sendMessage(this.#session, Kind.VALUE, { form, job: this.#wire }, body);
-    // One that does not wait itself would otherwise tell all of them at its end.
-    return this.#session.flushed();
+    return this.#reports.streamed(this.#wire, value);
   }
 
   whenRoom(again: () => void): void {
