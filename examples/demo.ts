@@ -7,6 +7,7 @@ import { Queue } from "@manyhands/concurrency/coroutine";
 import { BaseManager } from "@manyhands/concurrency/distributed";
 import { type Address, ConnectionLostError } from "@manyhands/concurrency/ipc";
 import { cpuCount, Process } from "@manyhands/concurrency/process";
+import { Thread } from "@manyhands/concurrency/thread";
 import { parseArgs } from "@std/cli/parse-args";
 
 const HELP =
@@ -121,7 +122,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
     `Master on ${hostname}:${port}; ${processCount} worker processes and ${threadCount} threads join.`,
   );
   const processes = await startProcesses(processCount, server.address, authkey);
-  const threads = startThreads(threadCount, server.address, authkey);
+  const threads = await startThreads(threadCount, server.address, authkey);
   const start = performance.now();
   const size = Math.ceil(below / blockCount);
   for (let number = 0; number < blockCount; number++) {
@@ -132,8 +133,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
   const ms = performance.now() - start;
 
   await server.shutdown();
-  await Promise.all(processes.map((process) => process.join()));
-  for (const thread of threads) thread.terminate();
+  await Promise.all([...processes, ...threads].map((worker) => worker.join()));
   summarise(options, outcome, oneProcessMs, ms);
 }
 
@@ -169,12 +169,22 @@ async function startProcesses(
   return processes as unknown as Process[];
 }
 
-function startThreads(count: number, address: Address, authkey: string): Worker[] {
-  return Array.from({ length: count }, (_, i) => {
-    const args = [`thread ${i + 1}`, address, authkey].map((arg) => JSON.stringify(arg)).join(", ");
-    const code = `import { work } from ${JSON.stringify(import.meta.url)}; await work(${args});`;
-    return new Worker(`data:text/javascript,${encodeURIComponent(code)}`, { type: "module" });
+async function startThreads(
+  count: number,
+  address: Address,
+  authkey: string,
+): Promise<Thread<typeof work>[]> {
+  const threads = Array.from({ length: count }, (_, i) => {
+    const name = `thread ${i + 1}`;
+    return new Thread({
+      module: import.meta.url,
+      target: work,
+      args: [name, address, authkey],
+      name,
+    });
   });
+  await Promise.all(threads.map((thread) => thread.start()));
+  return threads;
 }
 
 interface Outcome {

@@ -53,11 +53,22 @@ export function encode(value: unknown): Encoded {
   return references.length === 0 ? clone(value) : withReferences(rest, references);
 }
 
-/** What crosses in place of the objects of a value that cross as references. */
+/** What crosses in place of the objects of a value that cross as references, and of those within them. */
 export function referencesIn(value: unknown): WireForm[] {
   const references: Reference[] = [];
   takeReferences(value, [], references, new Set(), new Set());
-  return references.map(({ wire }) => wire);
+  return references.flatMap(({ wire }) => withInner(wire));
+}
+
+/** What crosses in place of the references of an encoded value. */
+export function referencesOf({ encoding, payload }: Encoded): WireForm[] {
+  if (encoding !== Encoding.REFERENCES) return [];
+  return readReferences(payload as Uint8Array).references.map(({ wire }) => wire);
+}
+
+function withInner(wire: WireForm): WireForm[] {
+  const { within } = (wire.data ?? {}) as { within?: readonly WireForm[] };
+  return [wire, ...(within ?? []).flatMap(withInner)];
 }
 
 /**
@@ -85,7 +96,8 @@ export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unkn
 
 let nodesLeft = 0;
 
-function encodePlain(value: unknown): Encoded | undefined {
+/** Encodes plain data; `undefined` when JSON would not give back the same value. */
+export function encodePlain(value: unknown): Encoded | undefined {
   nodesLeft = MOST_PLAIN_NODES;
   if (!isPlain(value, 0)) return undefined;
   return { encoding: Encoding.JSON, payload: JSON.stringify(value) };
@@ -203,9 +215,13 @@ function withReferences(value: unknown, references: Reference[]): Encoded {
   return { encoding: Encoding.REFERENCES, payload: bytes };
 }
 
-function decodeReferences(payload: Uint8Array<ArrayBuffer>): unknown {
+function readReferences(payload: Uint8Array): { references: Reference[]; length: number } {
   const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0);
-  const references: Reference[] = JSON.parse(decoder.decode(payload.subarray(4, 4 + length)));
+  return { references: JSON.parse(decoder.decode(payload.subarray(4, 4 + length))), length };
+}
+
+function decodeReferences(payload: Uint8Array<ArrayBuffer>): unknown {
+  const { references, length } = readReferences(payload);
   const encoding = payload[4 + length];
   if (encoding === undefined || encoding === Encoding.REFERENCES) {
     throw new TypeError("Cannot decode a value: its references are not well formed");

@@ -2,6 +2,7 @@ import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
 import type { Ticket } from "./_authentication.ts";
 import { connectSession } from "./_connect.ts";
+import { familyKey, setFamilyKey } from "./_for_threads.ts";
 import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
@@ -15,7 +16,6 @@ import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
  */
 
 const LOOPBACK = "127.0.0.1";
-const KEY_BYTES = 32;
 
 /** What crosses in place of an object that a process of the family lends. */
 export interface LentReference {
@@ -41,7 +41,6 @@ export interface ExpectedChild {
   isRedeemed: boolean;
 }
 
-let key: Uint8Array<ArrayBuffer> | undefined;
 let hub: FamilyHub | undefined;
 const connections = new Map<number, Promise<Connection>>();
 
@@ -56,10 +55,7 @@ interface Connection {
   isLeaving: boolean;
 }
 
-/** The key that all processes of the family have. */
-export function familyKey(): Uint8Array<ArrayBuffer> {
-  return key ??= crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-}
+export { familyKey };
 
 /**
  * Makes this process a member of its parent's family, and connects to it.
@@ -71,8 +67,8 @@ export async function joinFamily(
   parent: { key: Uint8Array<ArrayBuffer>; port: number; ticket: Ticket },
   methods: Readonly<Record<string, LentMethod>>,
 ): Promise<Session> {
-  key = parent.key;
-  const { port, ticket } = parent;
+  const { key, port, ticket } = parent;
+  setFamilyKey(key);
   const connected = await connectSession({ hostname: LOOPBACK, port }, { key, ticket, methods });
   const connection = { ...connected, borrowed: 0, lasting: true, isLeaving: false };
   connections.set(port, Promise.resolve(connection));
@@ -185,15 +181,31 @@ export class Borrowing {
     this.reference = reference;
   }
 
-  /** Calls a method of the object; the first call borrows it. */
-  async call(method: string, args: readonly unknown[]): Promise<unknown> {
+  /**
+   * Calls a method of the object; the first call borrows it.
+   *
+   * @param options Whether the call ends with the task that makes it; else that task hears of its cancellation
+   * in the next wait.
+   */
+  async call(
+    method: string,
+    args: readonly unknown[],
+    { withTask = true }: { withTask?: boolean | undefined } = {},
+  ): Promise<unknown> {
     this.#opening ??= this.#open();
     const { connection, object } = await this.#opening;
     return await connection.session.call(object, method, args, {
-      withTask: true,
+      withTask,
       // Whoever waits for an object that is given back meanwhile must not wait for ever.
       until: this.#closed.signal,
     });
+  }
+
+  /** Calls a method without waiting for its answer: it is done before what this process calls later. */
+  async notify(method: string, args: readonly unknown[]): Promise<void> {
+    this.#opening ??= this.#open();
+    const { connection, object } = await this.#opening;
+    connection.session.notify(object, method, args);
   }
 
   /** Gives the object back. */

@@ -1,18 +1,13 @@
 import { findByClass } from "../coroutine/_lending.ts";
+import { references, type WireForm } from "./_for_threads.ts";
+
+export type { WireForm };
 
 /**
  * Objects that cross to another process as a reference: what crosses is a small piece of plain data,
  * and the class on the other side makes an object of it that stands for the same thing (the counterpart of
  * Python's `__reduce__`).
  */
-
-/** What crosses in place of an object. */
-export interface WireForm {
-  /** The name under which {@linkcode setPortable} knows the class. */
-  readonly type: string;
-  /** Plain data. */
-  readonly data: unknown;
-}
 
 const writers = new WeakMap<object, { type: string; toWire: (object: never) => unknown }>();
 const readers = new Map<string, (data: unknown) => unknown>();
@@ -48,6 +43,11 @@ export function toWire(value: object): WireForm | undefined {
   return { type: writer.type, data: (writer.toWire as (object: object) => unknown)(value) };
 }
 
+/** Whether the class of what crossed is loaded here. */
+export function canRead({ type }: WireForm): boolean {
+  return readers.has(type);
+}
+
 /** Makes the object of what crossed. */
 export function fromWire({ type, data }: WireForm): unknown {
   const reader = readers.get(type);
@@ -56,3 +56,5 @@ export function fromWire({ type, data }: WireForm): unknown {
   }
   return reader(data);
 }
+
+Object.assign(references, { canRead, fromWire, toWire });

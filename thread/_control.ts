@@ -3,13 +3,21 @@
  * room looks at, because a thread that is parked takes no messages.
  */
 
+const exits = new WeakSet<object>();
+
 /** Thrown out of a blocking wait of a thread that is being terminated; the thread's bootstrap catches it. */
 export class ThreadExit extends Error {
   /** @param message Which wait was left. */
   constructor(message = "The thread is being terminated") {
     super(message);
     this.name = "ThreadExit";
+    exits.add(this);
   }
+}
+
+/** Whether what was thrown is a {@linkcode ThreadExit}. It is not looked at: that might throw again. */
+export function isThreadExit(thrown: unknown): boolean {
+  return exits.has(thrown as object);
 }
 
 let word: Int32Array<SharedArrayBuffer> | undefined;

@@ -13,12 +13,19 @@ const FIRST_STRANGER = 2 ** 24;
 /** Idents are numbers below this. The bit above it is for those who store them. */
 const LIMIT = 2 ** 30;
 
-/** The words of the table: how many have ended, which is the next ident, and then one bit for each ident. */
+/** The words of the table: how many have ended, which is the next ident, a name, and then one for each ident. */
 const ENDED_COUNT = 0;
 const NEXT_IDENT = 1;
-const FIRST_BITS = 2;
+const NAME = 2;
+const FIRST = 3;
+const BYTES_PER_WORD = 4;
 const BYTES = 1024;
-const MOST_BYTES = FIRST_STRANGER / 8 + FIRST_BITS * 4;
+const MOST_BYTES = (FIRST_STRANGER + FIRST) * BYTES_PER_WORD;
+
+/** What the word of an ident says: whether it has ended, whether it has started others, and who started it. */
+const ENDED = 1;
+const HAS_CHILDREN = 2;
+const PARENT_SHIFT = 2;
 
 let ident = 0;
 let table: Int32Array<SharedArrayBuffer> | undefined;
@@ -33,9 +40,48 @@ export function setCurrentIdent(number: number): void {
   ident = number;
 }
 
-/** A number that no thread has had; called where threads are started. */
+/** A number that no thread has had; called where threads are started, by the one that starts it. */
 export function allocateIdent(): number {
-  return Atomics.add(words(), NEXT_IDENT, 1);
+  const table = words();
+  const number = Atomics.add(table, NEXT_IDENT, 1);
+  const parent = currentIdent();
+  if (number >= FIRST_STRANGER || parent >= FIRST_STRANGER) return number;
+  makeRoomFor(table, number);
+  Atomics.or(table, FIRST + number, parent << PARENT_SHIFT);
+  makeRoomFor(table, parent);
+  Atomics.or(table, FIRST + parent, HAS_CHILDREN);
+  return number;
+}
+
+function makeRoomFor(table: Int32Array<SharedArrayBuffer>, number: number): void {
+  while (FIRST + number >= table.length) {
+    const bytes = Math.min(MOST_BYTES, (FIRST + number + 1) * BYTES_PER_WORD * 2);
+    try {
+      table.buffer.grow(bytes);
+    } catch (error) {
+      // Another thread has made it longer than that.
+      if (table.buffer.byteLength < bytes) throw error;
+    }
+  }
+}
+
+/** The name of the Web Lock that the thread of a number holds for as long as it runs. */
+export function threadLockName(number: number): string {
+  return `manyhands thread ${words()[NAME]} ${number}`;
+}
+
+/** The threads that one had started, and that are not known to have ended. */
+export function childrenOf(number: number): number[] {
+  const table = words();
+  const children: number[] = [];
+  if (number >= FIRST_STRANGER || FIRST + number >= table.length) return children;
+  if ((Atomics.load(table, FIRST + number) & HAS_CHILDREN) === 0) return children;
+  const end = Math.min(table.length, FIRST + Atomics.load(table, NEXT_IDENT));
+  for (let at = FIRST + number + 1; at < end; at++) {
+    const word = Atomics.load(table, at);
+    if (word >>> PARENT_SHIFT === number && (word & ENDED) === 0) children.push(at - FIRST);
+  }
+  return children;
 }
 
 /** A Worker that was not started by this library has no number: it makes one that hardly anybody else has. */
@@ -64,6 +110,7 @@ function words(): Int32Array<SharedArrayBuffer> {
   if (table === undefined) {
     table = new Int32Array(new SharedArrayBuffer(BYTES, { maxByteLength: MOST_BYTES }));
     table[NEXT_IDENT] = MAIN_IDENT + 1;
+    table[NAME] = crypto.getRandomValues(new Uint32Array(1))[0]!;
   }
   return table;
 }
@@ -73,21 +120,41 @@ function words(): Int32Array<SharedArrayBuffer> {
  * more than once.
  */
 export function markEnded(number: number): void {
+  killed.delete(number);
   if (number >= FIRST_STRANGER) return;
   const ended = words();
-  const at = FIRST_BITS + (number >>> 5);
-  if (at >= ended.length) ended.buffer.grow(Math.min(MOST_BYTES, (at + 1) * 8));
-  const bit = 1 << (number & 31);
-  if ((Atomics.or(ended, at, bit) & bit) !== 0) return;
+  makeRoomFor(ended, number);
+  if ((Atomics.or(ended, FIRST + number, ENDED) & ENDED) !== 0) return;
   Atomics.add(ended, ENDED_COUNT, 1);
   Atomics.notify(ended, ENDED_COUNT);
+}
+
+/** How long a thread may take to end that was killed, before it counts as ended where nobody can hear of its end. */
+const OVERDUE_MS = 500;
+
+/** The threads that this one has killed, and when. */
+const killed = new Map<number, number>();
+
+/**
+ * Notes that this thread has killed another one. It runs no code of its own any more but for some instructions, and the
+ * event loop is told when they are over; but this thread may block for what the other one holds.
+ */
+export function noteKilled(number: number): void {
+  killed.set(number, performance.now());
+}
+
+/** Called by a thread that blocks: those it has killed have had time enough to end. */
+export function endOverdue(): void {
+  for (const [number, time] of killed) {
+    if (performance.now() - time > OVERDUE_MS) markEnded(number);
+  }
 }
 
 /** Whether a thread has ended. */
 export function isEnded(number: number): boolean {
   if (table === undefined || number >= FIRST_STRANGER) return false;
-  const at = FIRST_BITS + (number >>> 5);
-  return at < table.length && (Atomics.load(table, at) & 1 << (number & 31)) !== 0;
+  const at = FIRST + number;
+  return at < table.length && (Atomics.load(table, at) & ENDED) !== 0;
 }
 
 /** How many threads have ended; when it has changed, it is time to look for what they held. */

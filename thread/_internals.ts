@@ -8,6 +8,12 @@ export interface ThreadInternals {
     readonly isQuiet?: boolean;
     /** Whether nobody has the thread's object, so that the hook is told also when it could not begin. */
     readonly isForgotten?: boolean;
+    /** Called when it has ended: to wait for that keeps the program alive. */
+    readonly onEnded?: () => void;
+    /** Whether the object was made in the thread that it stands for. */
+    readonly isSelf?: boolean;
+    /** Whether a killable thread is to be one that the runtime cannot stop, as a later runtime may have it. */
+    readonly isUnstoppable?: boolean;
   };
 }
 

@@ -6,4 +6,7 @@ import { runThread } from "./_run_thread.ts";
 // A Worker of Node.js has no such name; the user's module may use it, as in the other kind of thread.
 (globalThis as { self?: unknown }).self ??= globalThis;
 
-void runThread(workerData, (message) => parentPort!.postMessage(message));
+void runThread(
+  workerData,
+  (...sent) => parentPort!.postMessage(...sent as [unknown]),
+);

@@ -18,13 +18,25 @@ export function readTarget(target: unknown): string {
   const name = typeof target === "function" ? target.name : target;
   if (typeof name !== "string") {
     throw new TypeError(
-      `Cannot create a thread: "target" must be a function or its name, got ${typeof target}`,
+      'Cannot create a thread: "target" must be a function or its name, or a subclass must have its own ' +
+        `run() as a method, got ${typeof target}`,
     );
   }
   if (name === "") {
     throw new TypeError(
       "Cannot create a thread: the target has no name by which the thread could find it; " +
         "export a named function",
+    );
+  }
+  return name;
+}
+
+/** The name of a class that has its own `run()`. */
+export function readSubclass({ name }: { readonly name: string }): string {
+  if (name === "") {
+    throw new TypeError(
+      "Cannot create a thread: the class has no name by which the thread could find it; " +
+        "export a named class",
     );
   }
   return name;

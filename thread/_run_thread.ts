@@ -1,9 +1,11 @@
+import { setFamilyKey } from "../ipc/_for_threads.ts";
+import { findRun, type Run } from "../ipc/_run_by_name.ts";
 import type * as wireError from "../ipc/_wire_error.ts";
-import { setControlWord, ThreadExit } from "./_control.ts";
+import { isThreadExit, setControlWord } from "./_control.ts";
 import { markEnded, setCurrentIdent, setThreadTable } from "./_ident.ts";
-import { type Boot, mark, type Told } from "./_messages.ts";
-import { packShared, unpackShared } from "./_shared.ts";
-import { state } from "./_state.ts";
+import { type Boot, mark, type Post, type Told } from "./_messages.ts";
+import { findMissingRooms, packShared, unpackShared } from "./_shared.ts";
+import { moving, revival, state } from "./_state.ts";
 import { webLocks } from "./_web_locks.ts";
 
 /**
@@ -15,10 +17,8 @@ import { webLocks } from "./_web_locks.ts";
  * What only some threads load. An `import()` whose text holds the path is part of the module graph, which the
  * runtime prepares before anything runs: that took a quarter of the time of a start.
  */
-const WIRE_ERROR: string = import.meta.resolve("../ipc/_wire_error.ts");
-const ROOM: string = import.meta.resolve("./mod.ts");
-
-type Target = (...args: unknown[]) => unknown;
+const WIRE_ERROR = "../ipc/_wire_error.ts";
+const ROOMS = { thread: "./mod.ts", ipc: "../ipc/mod.ts" };
 
 let importModule = (module: string): Promise<Record<string, unknown>> => import(module);
 
@@ -28,25 +28,29 @@ export function setImporter(importer: () => Promise<Record<string, unknown>>): v
 }
 
 /** Runs a thread from its beginning to its end. */
-export async function runThread(boot: Boot, post: (message: unknown) => void): Promise<void> {
+export async function runThread(boot: Boot, post: Post): Promise<void> {
   setThreadTable(boot.table);
+  if (boot.familyKey !== undefined) setFamilyKey(boot.familyKey);
   setCurrentIdent(boot.ident);
   setControlWord(boot.control);
   state.name = boot.name;
   state.daemon = boot.daemon;
+  state.killable = boot.killable === true;
   await holdLock(boot.lock);
-  const tell = (told: Told) => post(mark(told));
+  const tell = (told: Told, moved: readonly Transferable[] = []) =>
+    moved.length === 0 ? post(mark(told)) : post(mark(told), moved);
   tell({ kind: "held" });
 
   let isOver = false;
-  const end = async (last: Told): Promise<void> => {
+  const end = async (last: Told, moved?: readonly Transferable[]): Promise<void> => {
     if (isOver) return;
     isOver = true;
     try {
-      tell(last);
+      tell(last, moved);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const text = `Cannot return from "${boot.target}": the value cannot be cloned (${reason})`;
+      const what = boot.subclass === undefined ? `"${boot.target}"` : `${boot.subclass}.run()`;
+      const text = `Cannot return from ${what}: the value cannot be cloned (${reason})`;
       tell(await describeThrown(new TypeError(text)));
     }
     while (state.children.size > 0) await Promise.all(state.children);
@@ -61,12 +65,13 @@ export async function runThread(boot: Boot, post: (message: unknown) => void): P
     void describeThrown("reason" in event ? event.reason : event.error).then(end);
   };
   listen(onError);
-  let target: Target;
+  let run: Run;
   let args: unknown[];
+  let fields: Record<string, unknown>;
   try {
     state.importing = true;
-    target = findTarget(await importModule(boot.module), boot.target);
-    args = await unpackArgs(boot.args);
+    run = findRun(await importModule(boot.module), boot, revival, "Thread");
+    [args, fields] = await unpack(boot);
   } catch (error) {
     return await end(await refuse(error));
   } finally {
@@ -76,7 +81,7 @@ export async function runThread(boot: Boot, post: (message: unknown) => void): P
   listen(onError);
   if (isOver) return;
   tell({ kind: "ready" });
-  await end(await callTarget(target, args));
+  await end(...await call(() => run(args, fields)));
 }
 
 /**
@@ -100,38 +105,26 @@ function listen(onError: (event: ErrorEvent | PromiseRejectionEvent) => void): v
   }
 }
 
-function findTarget(module: Record<string, unknown>, name: string): Target {
-  const target = module[name];
-  if (typeof target === "function") return target as Target;
-  const functions = Object.keys(module).filter((key) => typeof module[key] === "function");
-  throw new TypeError(
-    `Cannot run "${name}": the module does not export a function of that name. It exports ${
-      functions.join(", ") || "no function"
-    }`,
-  );
+async function unpack(boot: Boot): Promise<[unknown[], Record<string, unknown>]> {
+  const packed = [boot.args, boot.fields ?? {}];
+  if (boot.isPlain === true) return packed as [unknown[], Record<string, unknown>];
+  // The user's module may name the classes as types only: then nobody has loaded them.
+  for (const room of findMissingRooms(packed)) await import(import.meta.resolve(ROOMS[room]));
+  return unpackShared(packed) as [unknown[], Record<string, unknown>];
 }
 
-async function unpackArgs(packed: unknown): Promise<unknown[]> {
+async function call(run: () => unknown): Promise<[told: Told, moved?: readonly Transferable[]]> {
   try {
-    return unpackShared(packed) as unknown[];
-  } catch {
-    // The user's module names the classes as types only, so nobody has loaded them.
-    await import(ROOM);
-    return unpackShared(packed) as unknown[];
-  }
-}
-
-async function callTarget(target: Target, args: unknown[]): Promise<Told> {
-  try {
-    return { kind: "returned", value: packShared(await target(...args)) };
+    const value = await run();
+    return [{ kind: "returned", value: packShared(value) }, moving.takeMoved?.([value])];
   } catch (error) {
-    return await describeThrown(error);
+    return [await describeThrown(error)];
   }
 }
 
 async function describeThrown(error: unknown): Promise<Told> {
-  if (error instanceof ThreadExit) return { kind: "exited" };
-  const { encodeError }: typeof wireError = await import(WIRE_ERROR);
+  if (isThreadExit(error)) return { kind: "exited" };
+  const { encodeError }: typeof wireError = await import(import.meta.resolve(WIRE_ERROR));
   return { kind: "thrown", error: encodeError(error) };
 }
 

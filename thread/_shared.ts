@@ -1,8 +1,10 @@
 /**
- * How objects on shared memory cross to another thread: as plain records that hold their memory, which a
- * structured clone shares instead of copying.
+ * How objects cross to another thread. Those on shared memory do as plain records that hold their memory,
+ * which a structured clone shares instead of copying. Those of `ipc/` that are lent do as they do to another
+ * process: as references.
  */
 
+import { references, type WireForm } from "../ipc/_for_threads.ts";
 import { adoptThreadTable, threadTable } from "./_ident.ts";
 
 /** What an object is made of: whatever a structured clone carries, and other objects on shared memory. */
@@ -16,6 +18,8 @@ interface Kind {
 
 /** The name of the field that marks a record; its value names the class. */
 const MARK = "manyhands:shared";
+/** The name of the field that marks a reference. */
+const REFERENCE = "manyhands:reference";
 
 const kindsByClass = new Map<object, Kind>();
 const kindsByName = new Map<string, Kind>();
@@ -40,11 +44,14 @@ export function registerShared<T extends object, Parts extends SharedParts>(
   kindsByName.set(name, kind);
 }
 
-/** The same data with a record in the place of each object on shared memory. Data without any is not copied. */
+/** The same data with a record in the place of each object that crosses so. Data without any is not copied. */
 export function packShared(value: unknown): unknown {
   return convert(value, (object) => {
     const kind = kindOf(object);
-    if (kind === undefined) return undefined;
+    if (kind === undefined) {
+      const reference = references.toWire?.(object);
+      return reference === undefined ? undefined : { [REFERENCE]: reference };
+    }
     const parts = packShared(kind.toShared(object as never)) as SharedParts;
     return { [MARK]: kind.name, table: threadTable(), parts };
   });
@@ -53,7 +60,13 @@ export function packShared(value: unknown): unknown {
 /** Undoes {@linkcode packShared} on the other side. */
 export function unpackShared(value: unknown): unknown {
   return convert(value, (object) => {
-    const name = (object as Record<string, unknown>)[MARK];
+    const { [MARK]: name, [REFERENCE]: reference } = object as Record<string, unknown>;
+    if (reference !== undefined) {
+      if (references.fromWire === undefined) {
+        throw new TypeError("Cannot receive a reference: the room `ipc` is not loaded");
+      }
+      return references.fromWire(reference as WireForm) as object;
+    }
     if (typeof name !== "string") return undefined;
     const kind = kindsByName.get(name);
     if (kind === undefined) {
@@ -63,6 +76,25 @@ export function unpackShared(value: unknown): unknown {
     adoptThreadTable(table);
     return kind.fromShared(unpackShared(parts) as never);
   });
+}
+
+/** The rooms whose classes {@linkcode unpackShared} would need, and that nobody has loaded. */
+export function findMissingRooms(value: unknown): Set<"ipc" | "thread"> {
+  const missing = new Set<"ipc" | "thread">();
+  find(
+    value,
+    (object) => {
+      const { [MARK]: name, [REFERENCE]: reference } = object as Record<string, unknown>;
+      if (reference !== undefined && references.canRead?.(reference as WireForm) !== true) {
+        missing.add("ipc");
+      }
+      if (typeof name === "string" && !kindsByName.has(name)) missing.add("thread");
+      return undefined;
+    },
+    new Map(),
+    new Set(),
+  );
+  return missing;
 }
 
 function kindOf(object: object): Kind | undefined {

@@ -8,6 +8,7 @@ import "./bounded_semaphore.ts";
 import "./condition.ts";
 import "./event.ts";
 import "./lock.ts";
+import "./queue.ts";
 import "./rlock.ts";
 import "./semaphore.ts";
 import "./shared_array.ts";

@@ -1,4 +1,4 @@
-import { currentIdent, endedCount, isEnded } from "./_ident.ts";
+import { currentIdent, endedCount, endOverdue, isEnded } from "./_ident.ts";
 import { LONGEST_NAP_MS } from "./_control.ts";
 import { receivedMemory } from "./_shared.ts";
 
@@ -20,10 +20,11 @@ const PREVIOUS = 3;
 const NEXT = 4;
 const DATA = 5;
 const ANSWER = 6;
+const ITEM = 7;
 const SLOT = 8;
 
 /** The states of a slot. */
-const FREE = 0;
+export const FREE = 0;
 /** In the line. */
 export const WAITING = 1;
 /** Answered; the one who waited has not seen it yet. */
@@ -64,6 +65,8 @@ export abstract class SharedLine {
   readonly slots: Int32Array<SharedArrayBuffer>;
   /** Whether the memory is new, and nobody else has it. */
   protected readonly isNew: boolean;
+  /** Who of this thread awaits an answer, by the place: told at once, without a turn of the event loop. */
+  readonly awaiting: Map<number, () => void> = new Map();
 
   constructor() {
     const received = receivedMemory();
@@ -88,7 +91,10 @@ export abstract class SharedLine {
   protected swept(): void {}
 
   /** A receiver has died before it took its answer: what was granted goes to somebody else. Under the guard. */
-  protected lost(_answer: number): void {}
+  protected lost(_answer: number, _slot: number): void {}
+
+  /** One is about to leave the line without an answer: it has died, or given up. Under the guard. */
+  protected abandoned(_slot: number): void {}
 
   /** Makes the own words fit the line, after it was changed in an unusual way; called under the guard. */
   mend(): void {}
@@ -96,9 +102,15 @@ export abstract class SharedLine {
   /** One whose time is over has left the line; called under the guard. */
   leftLate(): void {}
 
-  /** How many wait. */
+  /** How many wait; under the guard. */
   get size(): number {
     return Atomics.load(this.head, SIZE);
+  }
+
+  /** How many wait, without those who have died. */
+  countWaiting(): number {
+    this.sweep();
+    return this.size;
   }
 
   /** Takes the guard. */
@@ -127,6 +139,7 @@ export abstract class SharedLine {
       const marked = seen | CONTENDED;
       if (Atomics.compareExchange(head, GUARD, seen, marked) !== seen) continue;
       Atomics.wait(head, GUARD, marked, LONGEST_NAP_MS);
+      endOverdue();
       if (!isEnded(marked & IDENT_BITS)) continue;
       if (Atomics.compareExchange(head, GUARD, marked, me | CONTENDED) === marked) {
         this.#repair();
@@ -146,6 +159,7 @@ export abstract class SharedLine {
     slots[slot + PREVIOUS] = last;
     slots[slot + NEXT] = 0;
     slots[slot + DATA] = data;
+    slots[slot + ITEM] = 0;
     Atomics.store(slots, slot, WAITING);
     head[NEXT_TICKET] = head[NEXT_TICKET]! + 1;
     if (last === 0) head[FIRST] = slot;
@@ -160,9 +174,18 @@ export abstract class SharedLine {
     for (;;) {
       const slot = this.head[FIRST]!;
       if (slot === 0 || !isEnded(this.slots[slot + IDENT]!)) return slot;
-      this.remove(slot);
-      this.free(slot);
+      this.#abandon(slot);
     }
+  }
+
+  /** All places that somebody has, in no order; under the guard. */
+  protected takenSlots(): number[] {
+    const { slots } = this;
+    const taken: number[] = [];
+    for (let slot = HEAD; slot < slots.length; slot += SLOT) {
+      if (slots[slot] !== FREE) taken.push(slot);
+    }
+    return taken;
   }
 
   /** The one behind that one, or `0`; under the guard. */
@@ -170,9 +193,19 @@ export abstract class SharedLine {
     return this.slots[slot + NEXT]!;
   }
 
+  /** The turn of a place: no other one of the line has the same. */
+  ticketOf(slot: number): number {
+    return this.slots[slot + TICKET]!;
+  }
+
   /** The thread that waits there. */
   identOf(slot: number): number {
     return this.slots[slot + IDENT]!;
+  }
+
+  /** Gives a place to another thread; under the guard. */
+  setIdent(slot: number, ident: number): void {
+    Atomics.store(this.slots, slot + IDENT, ident);
   }
 
   /** What the one who waits there brought along. */
@@ -180,24 +213,63 @@ export abstract class SharedLine {
     return this.slots[slot + DATA]!;
   }
 
+  /** What goes along with that place, for the primitive to say. */
+  itemOf(slot: number): number {
+    return this.slots[slot + ITEM]!;
+  }
+
+  /** Says what goes along with a place; under the guard. */
+  setItem(slot: number, item: number): void {
+    Atomics.store(this.slots, slot + ITEM, item);
+  }
+
+  /** Says what goes along besides with a place that waits; under the guard. */
+  setSecondItem(slot: number, item: number): void {
+    this.slots[slot + ANSWER] = item;
+  }
+
+  /** What goes along besides with a place that waits. */
+  secondItemOf(slot: number): number {
+    return this.slots[slot + ANSWER]!;
+  }
+
   /** Whether the one there waits, has its answer, or is sure to get one. */
   stateOf(slot: number): number {
     return Atomics.load(this.slots, slot);
   }
 
-  /** Says which grant is under way, when words of the primitive change with it; under the guard. */
+  /**
+   * Says which grant is under way, when words of the primitive change with it; under the guard. When the thread
+   * dies there, {@linkcode isGiven} tells whether the words have changed.
+   */
   beginGrant(slot: number, answer: number): void {
     this.slots[slot + ANSWER] = answer;
     Atomics.store(this.head, UNDER_WAY, slot);
   }
 
-  /** Takes one out of the line, and wakes it with an answer; under the guard. */
+  /** Whether the words have changed for a grant that was under way; the slot is granted then, or else waits on. */
+  protected isGiven(_slot: number): boolean {
+    return false;
+  }
+
+  /** Ends a grant whose words have changed; under the guard. */
+  protected endGrant(slot: number, answer: number): void {
+    this.grant(slot, answer);
+  }
+
+  /** Takes one out of the line, and wakes it with an answer; under the guard. It ends what was begun. */
   grant(slot: number, answer: number): void {
+    this.grantBeside(slot, answer);
+    this.head[UNDER_WAY] = 0;
+  }
+
+  /** The same, while the grant of another one is under way. */
+  protected grantBeside(slot: number, answer: number): void {
     if (this.slots[slot] === WAITING) this.remove(slot);
     this.slots[slot + ANSWER] = answer;
     Atomics.store(this.slots, slot, GRANTED);
-    this.head[UNDER_WAY] = 0;
     Atomics.notify(this.slots, slot);
+    if (this.awaiting.size > 0) this.awaiting.get(slot)?.();
   }
 
   /** Takes one out of the line that will be answered later; under the guard. */
@@ -232,8 +304,7 @@ export abstract class SharedLine {
     this.lock();
     try {
       if (this.slots[slot] !== WAITING) return false;
-      this.remove(slot);
-      this.free(slot);
+      this.#abandon(slot);
       if (why === "late") this.leftLate();
       return true;
     } finally {
@@ -263,13 +334,22 @@ export abstract class SharedLine {
     for (let slot = HEAD; slot < slots.length; slot += SLOT) {
       const state = slots[slot];
       if (state === FREE || !isEnded(slots[slot + IDENT]!)) continue;
-      if (state === WAITING) this.remove(slot);
+      if (state === WAITING) {
+        this.#abandon(slot);
+        continue;
+      }
       const answer = slots[slot + ANSWER]!;
       this.free(slot);
-      if (state === GRANTED) this.lost(answer);
+      if (state === GRANTED) this.lost(answer, slot);
     }
     this.swept();
     Atomics.store(this.head, SWEPT, ended);
+  }
+
+  #abandon(slot: number): void {
+    this.abandoned(slot);
+    this.remove(slot);
+    this.free(slot);
   }
 
   protected remove(slot: number): void {
@@ -318,8 +398,11 @@ export abstract class SharedLine {
     const { slots } = this;
     const waiting: number[] = [];
     const underWay = head[UNDER_WAY]!;
+    const given = underWay !== 0 && slots[underWay] === WAITING && this.isGiven(underWay)
+      ? underWay
+      : 0;
     for (let slot = HEAD; slot < slots.length; slot += SLOT) {
-      if (slots[slot] === WAITING && slot !== underWay) waiting.push(slot);
+      if (slots[slot] === WAITING) waiting.push(slot);
     }
     // Tickets go round after four billion: their difference is what counts.
     waiting.sort((a, b) => (slots[a + TICKET]! - slots[b + TICKET]!) | 0);
@@ -330,13 +413,8 @@ export abstract class SharedLine {
     head[FIRST] = waiting[0] ?? 0;
     head[LAST] = waiting.at(-1) ?? 0;
     Atomics.store(head, SIZE, waiting.length);
-    if (underWay !== 0) {
-      if (slots[underWay] === WAITING) {
-        Atomics.store(slots, underWay, GRANTED);
-        Atomics.notify(slots, underWay);
-      }
-      head[UNDER_WAY] = 0;
-    }
+    if (given !== 0) this.endGrant(given, slots[given + ANSWER]!);
+    head[UNDER_WAY] = 0;
     this.mend();
     this.#sweep();
   }

@@ -1,7 +1,7 @@
 import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { isAskedToEnd, LONGEST_NAP_MS, ThreadExit } from "./_control.ts";
-import { unwatchEnded, watchEnded } from "./_ident.ts";
+import { endOverdue, unwatchEnded, watchEnded } from "./_ident.ts";
 import { keepAlive, letEnd } from "./_keep_alive.ts";
 import { GRANTED, HELD, MUST_WAIT, type SharedLine } from "./_shared_line.ts";
 
@@ -51,7 +51,10 @@ export function parkInLine(line: SharedLine, slot: number, timeoutMs: number): n
     const woken = Atomics.wait(line.slots, slot, state, napMs) !== "timed-out";
     if (line.stateOf(slot) === GRANTED) return line.take(slot);
     if (isAskedToEnd() && line.leave(slot, "cancelled")) throw new ThreadExit();
-    if (!woken) line.sweep();
+    if (!woken) {
+      endOverdue();
+      line.sweep();
+    }
     if (end === Infinity) continue;
     restMs = Math.max(0, end - performance.now());
     if (restMs === 0 && line.leave(slot, "late")) return TOO_LATE;
@@ -92,9 +95,19 @@ export function awaitInLine(
     clearTimeout(timer);
     unlisten?.();
     unwatchEnded(lookForDead);
+    line.awaiting.delete(slot);
     letEnd();
   };
-  const lookForDead = (): void => line.sweep();
+  const finish = (): void => {
+    if (!isWaiting) return;
+    settle();
+    resolve(line.take(slot));
+  };
+  const lookForDead = (): void => {
+    line.sweep();
+    // One that died may have granted this, and not have come to wake it.
+    if (line.stateOf(slot) === GRANTED) finish();
+  };
   const giveUp = (reason: unknown): void => {
     if (!isWaiting || !line.leave(slot, "cancelled")) return;
     settle();
@@ -121,6 +134,8 @@ export function awaitInLine(
   }
   keepAlive();
   watchEnded(lookForDead);
+  // Later: whoever grants has the guard.
+  line.awaiting.set(slot, () => queueMicrotask(finish));
   if (timeoutMs !== Infinity) timer = setTimeout(tooLate, timeoutMs);
   const wait = async (): Promise<void> => {
     for (;;) {
@@ -130,11 +145,10 @@ export function awaitInLine(
       const { async, value } = Atomics.waitAsync(line.slots, slot, state);
       if (async) await value;
     }
-    settle();
-    resolve(line.take(slot));
+    finish();
   };
   void wait();
   // A thread that ended before it was watched has woken nobody.
-  line.sweep();
+  lookForDead();
   return promise;
 }

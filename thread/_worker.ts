@@ -1,7 +1,18 @@
 import type * as workerThreads from "node:worker_threads";
+import { familyKey } from "../ipc/_for_threads.ts";
+import { noteKilled } from "./_ident.ts";
 import { type Boot, type Told, unmark } from "./_messages.ts";
 import { webLocks } from "./_web_locks.ts";
 import type { ThreadPermissions } from "./thread_options.ts";
+
+/**
+ * Never called. Written out like this, the entries of threads are part of the module graph, and `deno compile` takes
+ * them along.
+ */
+export const entries = (): Promise<unknown>[] => [
+  import("./_bootstrap.ts"),
+  import("./_killable_bootstrap.ts"),
+];
 
 /** What {@linkcode startWorker} needs. */
 export interface WorkerOptions {
@@ -9,6 +20,8 @@ export interface WorkerOptions {
   /** Whether it is to be stoppable in the midst of synchronous code. */
   readonly isKillable: boolean;
   readonly permissions: ThreadPermissions | undefined;
+  /** What of the arguments is moved, and not copied. */
+  readonly transfer: readonly Transferable[] | undefined;
   /** Called with what the thread tells. */
   readonly onTold: (told: Told) => void;
   /** Called when the thread cannot run, or failed in a way that it could not tell. */
@@ -33,7 +46,8 @@ interface Handle {
  *
  * @throws {DOMException} When the arguments cannot be cloned; nothing is left then.
  */
-export function startWorker(options: WorkerOptions): StartedWorker {
+export function startWorker(given: WorkerOptions): StartedWorker {
+  const options = { ...given, boot: { ...given.boot, familyKey: familyKey() } };
   const ended = Promise.withResolvers<void>();
   const { lock } = options.boot;
   let isWatched = false;
@@ -69,7 +83,7 @@ export function startWorker(options: WorkerOptions): StartedWorker {
 }
 
 function startPlain(
-  { boot, permissions }: WorkerOptions,
+  { boot, permissions, transfer = [] }: WorkerOptions,
   onMessage: (data: unknown) => void,
   onFailure: (message: string) => void,
 ): Handle {
@@ -88,7 +102,7 @@ function startPlain(
     onFailure(event.message);
   };
   try {
-    worker.postMessage(boot);
+    transfer.length === 0 ? worker.postMessage(boot) : worker.postMessage(boot, [...transfer]);
   } catch (error) {
     worker.terminate();
     throw error;
@@ -109,7 +123,7 @@ function restrictedEntry(module: string): URL {
       `setImporter(() => import(${JSON.stringify(module)}));\n` +
       `export const needed = () => [import(${resolve("../ipc/_wire_error.ts")}), import(${
         resolve("./mod.ts")
-      })];`,
+      }), import(${resolve("../ipc/mod.ts")})];`,
   );
 }
 
@@ -122,20 +136,44 @@ function toDataUrl(code: string): URL {
  * Worker can be stopped in the midst of synchronous code, and only such a one lets the program end before it.
  */
 function startKillable(
-  { boot }: WorkerOptions,
+  { boot, transfer = [] }: WorkerOptions,
   onMessage: (data: unknown) => void,
   onFailure: (message: string) => void,
   onExit: () => void,
 ): Handle {
   // Not imported: that would cost time where no such thread is started.
-  const { Worker } = (globalThis as unknown as {
+  const { MessageChannel, Worker } = (globalThis as unknown as {
     process: { getBuiltinModule(name: "node:worker_threads"): typeof workerThreads };
   }).process.getBuiltinModule("node:worker_threads");
   const entry = JSON.stringify(import.meta.resolve("./_killable_bootstrap.ts"));
-  const worker = new Worker(toDataUrl(`import ${entry};`), { workerData: boot, name: boot.name });
+  // The runtime says "exit", and gives the Web Lock back, when it has asked the thread to stop: one that has no
+  // processor just then goes on for some instructions when it gets one. What the thread alone has is closed when
+  // no instruction of it can follow.
+  const { port1: here, port2: lifeline } = new MessageChannel();
+  let worker: workerThreads.Worker;
+  try {
+    worker = new Worker(toDataUrl(`import ${entry};`), {
+      workerData: { ...boot, lifeline },
+      name: boot.name,
+      transferList: [lifeline, ...transfer] as workerThreads.WorkerOptions["transferList"],
+    });
+  } catch (error) {
+    for (const port of [here, lifeline]) port.close();
+    throw error;
+  }
   worker.on("message", onMessage);
   worker.on("error", (error: Error) => onFailure(error.message));
-  worker.on("exit", onExit);
-  if (boot.daemon) worker.unref();
-  return { terminate: () => void worker.terminate() };
+  here.on("close", onExit);
+  // Only a port that is listened to notices that the other one is gone.
+  here.on("message", () => {});
+  if (boot.daemon) {
+    worker.unref();
+    here.unref();
+  }
+  return {
+    terminate: () => {
+      void worker.terminate();
+      noteKilled(boot.ident);
+    },
+  };
 }

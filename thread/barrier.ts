@@ -228,7 +228,7 @@ class BarrierLine extends SharedLine {
  *   come later get a `BrokenBarrierError`, until `reset()`. The same holds after `abort()` and when the action
  *   throws, or its thread ends meanwhile.
  * - A `wait` that is cancelled leaves, as if it had not come, and the others wait for another one; so does a
- *   party whose thread ends.
+ *   party whose thread ends. One that is killed at the very moment when it comes or leaves may break the barrier.
  * - Once all have come, time limits and signals do not matter any more.
  * - Rounds do not mix: who comes while the action of a round runs belongs to the next one.
  *
@@ -294,7 +294,7 @@ export class Barrier {
 
   /** How many wait for the others. */
   get nWaiting(): number {
-    return this.#line.size;
+    return this.#line.countWaiting();
   }
 
   /** Whether everybody gets a `BrokenBarrierError`. */

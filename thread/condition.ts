@@ -12,9 +12,9 @@ import type { Permit } from "../coroutine/permit.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { currentTaskNumber } from "./_current_task.ts";
 import { rlockInternals } from "./_rlock_internals.ts";
-import { lockLine, standForOther } from "./_lock_lines.ts";
+import { lockLine, standForOther, standsForOther } from "./_lock_lines.ts";
 import { onMemory, receivedMemory, registerShared } from "./_shared.ts";
-import { MUST_WAIT, SharedLine } from "./_shared_line.ts";
+import { MUST_WAIT, SharedLine, WAITING } from "./_shared_line.ts";
 import { awaitInLine, parkInLine } from "./_wait_in_line.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
@@ -74,8 +74,27 @@ class ConditionLine extends SharedLine {
     for (let left = n; left > 0; left--) {
       const slot = this.first();
       if (slot === 0) return;
-      const place = standForOther(this.#lock, this.identOf(slot), this.dataOf(slot));
+      const place = standForOther(
+        this.#lock,
+        this.identOf(slot),
+        this.dataOf(slot),
+        (noted, turn) => {
+          this.setSecondItem(slot, turn);
+          this.setItem(slot, noted);
+        },
+      );
       this.grant(slot, place);
+    }
+  }
+
+  /** One has died while it notified: who has a place in the line of the lock has to know of it. */
+  override mend(): void {
+    for (const slot of this.takenSlots()) {
+      const place = this.itemOf(slot);
+      if (this.stateOf(slot) !== WAITING || place === 0) continue;
+      const turn = this.secondItemOf(slot);
+      this.setItem(slot, 0);
+      if (standsForOther(this.#lock, this.identOf(slot), place, turn)) this.grant(slot, place);
     }
   }
 
@@ -367,7 +386,7 @@ export class Condition {
    */
   statistics(): ConditionStatistics {
     const { locked, waiting: acquiring } = this.#lock.statistics();
-    return { locked, waiting: this.#line.size, acquiring };
+    return { locked, waiting: this.#line.countWaiting(), acquiring };
   }
 
   /** The lock, and how many wait to be notified, as `console.log` shows it. */
@@ -381,7 +400,7 @@ export class Condition {
    * @returns The text, as `Condition { Lock { locked }, waiting: 2 }`.
    */
   toString(): string {
-    return describe(this, this.#lock.toString(), describeWaiting(this.#line.size));
+    return describe(this, this.#lock.toString(), describeWaiting(this.#line.countWaiting()));
   }
 
   /** How often the lock has to be released until it is free. */

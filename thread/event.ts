@@ -134,7 +134,7 @@ export class Event {
    * @returns The figures of this moment.
    */
   statistics(): EventStatistics {
-    return { isSet: this.#line.isSet, waiting: this.#line.size };
+    return { isSet: this.#line.isSet, waiting: this.#line.countWaiting() };
   }
 
   /** Whether the flag is set, and how many wait, as `console.log` shows it. */
@@ -148,7 +148,11 @@ export class Event {
    * @returns The text, as `Event { unset, waiting: 2 }`.
    */
   toString(): string {
-    return describe(this, this.isSet() ? "set" : "unset", describeWaiting(this.#line.size));
+    return describe(
+      this,
+      this.isSet() ? "set" : "unset",
+      describeWaiting(this.#line.countWaiting()),
+    );
   }
 }
 

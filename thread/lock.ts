@@ -91,6 +91,10 @@ class LockLine extends SharedLine {
     this.grant(slot, YES);
   }
 
+  protected override isGiven(slot: number): boolean {
+    return (Atomics.load(this.head, HOLDER) & IDENT_BITS) === this.identOf(slot);
+  }
+
   protected override swept(): void {
     const holder = Atomics.load(this.head, HOLDER) & IDENT_BITS;
     if (holder === 0 || !isEnded(holder)) return;
@@ -117,13 +121,15 @@ class LockLine extends SharedLine {
  * - It is passed to a thread as an argument, and is the same lock there.
  * - `acquireSync` blocks the thread, its event loop included; `acquire` lets it go on. Both stand in one line,
  *   first come, first served: a lock that is released goes straight to the one who has waited longest, so
- *   nobody can overtake those who wait, and nobody starves.
+ *   nobody can overtake those who wait, and nobody starves. A free lock goes to whoever comes first: a thread that
+ *   releases and acquires again before another one stands in the line has it again.
  * - One who was cancelled or timed out does not hold the lock and has lost no place for others. When the lock
  *   was handed over before the signal aborted, it stays with the one who got it.
  * - Any thread may release it. One that acquires it twice waits for itself; `RLock` is for that.
  * - A thread that ends while it holds the lock does not hold it any more: the next one gets it, and
  *   {@linkcode ownerDied} is true for it and for all after it, until one of them calls `markConsistent`. A
- *   thread counts as ended when the one that started it knows; it cannot while it is blocked itself.
+ *   thread that returns or throws counts as ended at once; one that is terminated when the one that started it
+ *   knows, which takes until its next turn of the event loop, or half a second when it blocks for the lock itself.
  * - Threads that are terminated leave their waits.
  *
  * It is Python's {@link https://docs.python.org/3/library/threading.html#lock-objects | threading.Lock}, and
@@ -281,7 +287,7 @@ export class Lock {
    * @returns The figures of this moment.
    */
   statistics(): LockStatistics {
-    return { locked: this.locked(), waiting: this.#line.size };
+    return { locked: this.locked(), waiting: this.#line.countWaiting() };
   }
 
   /** Whether the lock is held, and how many wait, as `console.log` shows it. */

@@ -5,6 +5,8 @@
  *
  * - Work that waits: no thread needed, see `@manyhands/concurrency/coroutine`.
  * - One call that computes, while this event loop goes on: {@linkcode toThread}.
+ * - Many calls that compute: {@linkcode ThreadPool}, or {@linkcode ThreadPoolExecutor} with the words of
+ *   `concurrent.futures`. A call takes some microseconds, and one that runs away is stopped.
  * - Work that computes: {@linkcode Thread}. It starts in about 8 ms; with `killable: true` it can be stopped
  *   whatever it does.
  * - Code that must not be trusted with this program's permissions or memory: `@manyhands/concurrency/process`.
@@ -40,14 +42,21 @@ export * from "./excepthook.ts";
 export * from "./local.ts";
 export * from "./lock.ts";
 export * from "./low_level.ts";
+export * from "./move.ts";
+export * from "./pool_thread_options.ts";
+export * from "./queue.ts";
 export * from "./rlock.ts";
 export * from "./semaphore.ts";
 export * from "./shared_array.ts";
 export * from "./shared_number.ts";
 export * from "./sync_wait_options.ts";
+export * from "./task_reference.ts";
 export * from "./thread.ts";
 export * from "./thread_info.ts";
 export * from "./thread_options.ts";
+export * from "./thread_pool.ts";
+export * from "./thread_pool_executor.ts";
 export * from "./timer.ts";
 export * from "./to_thread.ts";
 export * from "./value.ts";
+export * from "./worker_died_error.ts";

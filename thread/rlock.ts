@@ -127,19 +127,34 @@ class RLockLine extends SharedLine {
       return;
     }
     const ident = this.identOf(slot);
-    const task = this.dataOf(slot);
-    // All waits of the owner: one by one would let it wait for itself.
-    const others: number[] = [];
-    for (let other = this.next(slot); other !== 0; other = this.next(other)) {
-      if (this.identOf(other) === ident && this.dataOf(other) === task) others.push(other);
-    }
     this.beginGrant(slot, YES);
     // Before the first of them is woken: it may look at the count at once.
-    head[TASK] = task;
-    head[COUNT] = 1 + others.length;
+    head[TASK] = this.dataOf(slot);
+    head[COUNT] = 1 + this.#othersOf(slot).length;
     Atomics.store(head, HOLDER, ident | CONTENDED);
-    this.grant(slot, YES);
-    for (const other of others) this.grant(other, YES);
+    this.endGrant(slot, YES);
+  }
+
+  /** All other waits of the same owner: one by one would let it wait for itself. */
+  #othersOf(slot: number): number[] {
+    const ident = this.identOf(slot);
+    const task = this.dataOf(slot);
+    const others: number[] = [];
+    for (let other = this.first(); other !== 0; other = this.next(other)) {
+      const isSame = this.identOf(other) === ident && this.dataOf(other) === task;
+      if (isSame && other !== slot) others.push(other);
+    }
+    return others;
+  }
+
+  protected override isGiven(slot: number): boolean {
+    return (Atomics.load(this.head, HOLDER) & IDENT_BITS) === this.identOf(slot);
+  }
+
+  /** The one that is under way comes last: it stands for all of them. */
+  protected override endGrant(slot: number, answer: number): void {
+    for (const other of this.#othersOf(slot)) this.grantBeside(other, answer);
+    this.grant(slot, answer);
   }
 
   protected override swept(): void {
@@ -356,10 +371,11 @@ export class RLock {
    * @returns The figures of this moment.
    */
   statistics(): RLockStatistics {
-    const { head, size } = this.#line;
+    const { head } = this.#line;
+    const waiting = this.#line.countWaiting();
     const locked = this.locked();
     const owner = locked ? Atomics.load(head, HOLDER) & IDENT_BITS : undefined;
-    return { locked, owner, count: locked ? Atomics.load(head, COUNT) : 0, waiting: size };
+    return { locked, owner, count: locked ? Atomics.load(head, COUNT) : 0, waiting };
   }
 
   /** Whether the lock is held, how often, and how many wait, as `console.log` shows it. */

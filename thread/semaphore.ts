@@ -285,7 +285,7 @@ export class Semaphore {
    * @returns The figures of this moment.
    */
   statistics(): SemaphoreStatistics {
-    return { value: this.value, waiting: this.#line.size };
+    return { value: this.value, waiting: this.#line.countWaiting() };
   }
 
   /** How many places are free, and how many wait, as `console.log` shows it. */
@@ -299,7 +299,7 @@ export class Semaphore {
    * @returns The text, as `Semaphore { value: 0, waiting: 2 }`.
    */
   toString(): string {
-    return describe(this, `value: ${this.value}`, describeWaiting(this.#line.size));
+    return describe(this, `value: ${this.value}`, describeWaiting(this.#line.countWaiting()));
   }
 }
 

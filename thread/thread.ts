@@ -10,15 +10,17 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { decode, type Encoded } from "../ipc/_encoding.ts";
 import { decodeError } from "../ipc/_wire_error.ts";
-import { allocateIdent, markEnded, threadTable } from "./_ident.ts";
+import { allocateIdent, currentIdent, markEnded, threadLockName, threadTable } from "./_ident.ts";
 import { callExcepthook } from "./_hook.ts";
 import { access, INTERNALS, type ThreadInternals } from "./_internals.ts";
 import { keepAlive, letEnd } from "./_keep_alive.ts";
 import type { Told } from "./_messages.ts";
-import { readModule, readTarget } from "./_read_options.ts";
+import { takeMoved } from "./_moved.ts";
+import { readModule, readSubclass, readTarget } from "./_read_options.ts";
+import { markOrphans } from "./_orphans.ts";
 import { addThread, removeThread } from "./_registry.ts";
 import { packShared, unpackShared } from "./_shared.ts";
-import { state } from "./_state.ts";
+import { revival, state } from "./_state.ts";
 import { type StartedWorker, startWorker } from "./_worker.ts";
 import { ThreadDiedError, ThreadNotStoppedError, ThreadStateError } from "./errors.ts";
 import type { TargetFunction, ThreadOptions } from "./thread_options.ts";
@@ -50,12 +52,17 @@ export interface TerminateOptions {
  * - {@linkcode result} always settles: with what the function returned or threw, or with a
  *   {@linkcode ThreadDiedError} when the thread ended before.
  * - An error that the thread does not catch goes to the hook of {@linkcode setExcepthook}, which prints it, and
- *   ends the thread. It never ends the program.
+ *   ends the thread. It never ends the program; a thread that takes all memory does, as the runtime has it (a
+ *   `Process` has a `memoryLimitMb`).
  * - The thread ends when the function has settled and the threads that it started have ended (those that
  *   are no daemons); timers that are left do not keep it alive.
  * - The program does not end before its threads, except for daemons. A thread that ends takes the daemons that
  *   it started with it.
  * - Disposing terminates a thread that still runs, and waits for its end.
+ *
+ * A class that extends it and overrides {@linkcode run} is found in the thread by its name among the exports
+ * of `module`. Its constructor does not run there: the object's own fields cross as arguments do. Fields with
+ * `#` stay in the thread that made them.
  *
  * Needs `--allow-read` for the files of local modules, as every Worker does. It is Python's
  * {@link https://docs.python.org/3/library/threading.html#threading.Thread | threading.Thread}; the thread
@@ -92,12 +99,34 @@ export interface TerminateOptions {
  * }
  * ```
  *
- * @typeParam F The type of the target.
+ * @example A subclass
+ * ```ts
+ * import { Thread } from "@manyhands/concurrency/thread";
+ *
+ * export class Doubler extends Thread<() => number> {
+ *   constructor(readonly n: number) {
+ *     super({ module: import.meta.url });
+ *   }
+ *
+ *   override run(): number {
+ *     return 2 * this.n;
+ *   }
+ * }
+ *
+ * if (import.meta.main) {
+ *   await using thread = new Doubler(21);
+ *   await thread.start();
+ *   console.log(await thread.result()); // 42
+ * }
+ * ```
+ *
+ * @typeParam F The type of the target, or of a subclass's `run()`.
  */
 export class Thread<F extends TargetFunction = TargetFunction> implements AsyncDisposable {
   readonly #options: ThreadOptions<F> & ThreadInternals;
   readonly #module: string;
-  readonly #target: string;
+  readonly #target: string | undefined;
+  readonly #subclass: string | undefined;
   readonly #name: string;
   readonly #daemon: boolean;
   readonly #control = new Int32Array(new SharedArrayBuffer(4));
@@ -116,22 +145,39 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
       (thread as Thread).#checkStart();
       (thread as Thread).#begin();
     };
+    revival.isSubclass = (value) =>
+      typeof value === "function" && value.prototype instanceof Thread;
+    // The fields of Thread itself are there, and the constructor of the subclass does not run.
+    revival.revive = (subclass, { target, args }) => {
+      const options: ThreadOptions<TargetFunction> & ThreadInternals = {
+        ...{ module: import.meta.url, target, args, name: state.name, killable: state.killable },
+        [INTERNALS]: { isSelf: true },
+      };
+      return Reflect.construct(Thread, [options], subclass as () => void);
+    };
   }
 
   /**
    * Describes a thread; {@linkcode start} starts it.
    *
    * @param options What to run, and how.
-   * @throws {TypeError} When an option is of the wrong kind, the target has no name, or `permissions` comes with
-   * `daemon` or `killable`.
+   * @throws {TypeError} When an option is of the wrong kind, the target has no name, there is neither a target nor
+   * a `run()` of a subclass, or `permissions` comes with `daemon` or `killable`.
    */
   constructor(options: ThreadOptions<F>) {
     const { module, target, args = [], name, daemon = state.daemon, permissions } = options;
+    const isSelf = (options as ThreadInternals)[INTERNALS]?.isSelf === true;
     this.#module = readModule(module);
-    this.#target = readTarget(target);
+    this.#subclass = new.target.prototype.run === Thread.prototype.run
+      ? undefined
+      : readSubclass(new.target);
+    this.#target = isSelf || (target === undefined && this.#subclass !== undefined)
+      ? undefined
+      : readTarget(target);
     if (!Array.isArray(args)) throw new TypeError('Cannot create a thread: "args" is no array');
     this.#daemon = daemon;
     this.#options = options;
+    if (isSelf) this.#ident = currentIdent();
     if (permissions !== undefined && this.killable) {
       throw new TypeError(
         'Cannot create a thread: "permissions" cannot be had together with "daemon" or "killable"',
@@ -139,7 +185,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
     }
     // As in Python, an empty name is none.
     this.#name = name === undefined || name === ""
-      ? `Thread-${++state.made} (${this.#target})`
+      ? `Thread-${++state.made}${this.#target === undefined ? "" : ` (${this.#target})`}`
       : String(name);
     // Whoever does not ask has not failed to handle it: the hook has the error.
     this.#result.promise.catch(() => {});
@@ -172,13 +218,31 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   }
 
   /**
+   * What the thread does: it calls the target. A subclass may override it; it is called in the thread, on an
+   * object that has the fields of this one. Called here, it runs here.
+   *
+   * @returns What the target returns.
+   * @throws {ThreadStateError} When the target is known by its name only, and this is not the thread.
+   */
+  run(): ReturnType<F> {
+    const { target, args = [] } = this.#options;
+    if (typeof target === "function") return target(...args as unknown[]) as ReturnType<F>;
+    throw new ThreadStateError(
+      target === undefined
+        ? `Cannot run ${this.#name}: it has no target`
+        : `Cannot run ${this.#name} here: its target "${target}" is known by name only`,
+    );
+  }
+
+  /**
    * Starts the thread. {@linkcode ident} is there as soon as this was called.
    *
    * @param options How long to wait, and what stops the wait; in either case the thread is terminated.
    * @returns When the thread has imported its module and is about to run the target.
    * @throws {ThreadStateError} When the thread was started before or is closed, or when a thread that is
    * still importing its module starts one (the guard `if (import.meta.main)` is missing).
-   * @throws {TypeError} When the module does not export the target, or an argument cannot be cloned.
+   * @throws {TypeError} When the module does not export the target, or an argument or a field cannot be
+   * cloned.
    * @throws {ThreadDiedError} When the thread ended before it could run the target.
    * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
@@ -213,7 +277,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
     this.#checkStarted("get the result of");
     return await this.#wait(this.#result.promise, options, (timeoutMs) => {
       throw new TimeoutError(
-        `${this.#name} runs, and "${this.#target}" did not return within ${timeoutMs} ms`,
+        `${this.#name} runs, and ${this.#what()} did not return within ${timeoutMs} ms`,
       );
     });
   }
@@ -223,7 +287,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
    *
    * @param options How long to wait, and what stops the wait. The thread is not stopped.
    * @returns Whether it has ended: `false` when `timeoutMs` was over before.
-   * @throws {ThreadStateError} When the thread was not started.
+   * @throws {ThreadStateError} When the thread was not started, or is the one that calls this.
    */
   async join(options: WaitOptions = {}): Promise<boolean> {
     this.#checkStarted("join");
@@ -236,7 +300,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
    * @returns `true` while it runs.
    */
   isAlive(): boolean {
-    return this.#worker !== undefined && !this.#isEnded;
+    return this.#isSelf() || this.#worker !== undefined && !this.#isEnded;
   }
 
   /**
@@ -301,9 +365,19 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
    * @returns A text such as `Thread(Thread-1 (square), started daemon 2)`.
    */
   toString(): string {
-    const phase = this.#worker === undefined ? "initial" : this.#isEnded ? "stopped" : "started";
+    const phase = this.isAlive() ? "started" : this.#isEnded ? "stopped" : "initial";
     const ident = this.#ident === undefined ? "" : ` ${this.#ident}`;
     return `Thread(${this.#name}, ${phase}${this.#daemon ? " daemon" : ""}${ident})`;
+  }
+
+  /** Whether this object was made in the thread that it stands for. */
+  #isSelf(): boolean {
+    return this.#options[INTERNALS]?.isSelf === true;
+  }
+
+  /** What the thread runs, for the texts of errors. */
+  #what(): string {
+    return this.#subclass === undefined ? `"${this.#target}"` : `${this.#subclass}.run()`;
   }
 
   #checkStart(): void {
@@ -320,6 +394,11 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   }
 
   #checkStarted(action: string): void {
+    if (this.#isSelf()) {
+      throw new ThreadStateError(
+        `Cannot ${action} ${this.#name}: it is the thread that runs this; ask the one that started it`,
+      );
+    }
     if (this.#isClosed) throw new ThreadStateError(`Cannot ${action} ${this.#name}: it is closed`);
     if (this.#worker === undefined) {
       throw new ThreadStateError(`Cannot ${action} ${this.#name}: it was not started`);
@@ -328,21 +407,29 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
 
   #begin(): void {
     const ident = allocateIdent();
+    const args: unknown[] = [...this.#options.args ?? []];
+    const fields = this.#subclass === undefined ? undefined : { ...this };
+    const packed = packShared({ args, fields }) as { args: unknown; fields: unknown };
     try {
       this.#worker = startWorker({
         boot: {
           module: this.#module,
           target: this.#target,
-          args: packShared([...this.#options.args ?? []]),
+          subclass: this.#subclass,
+          args: packed.args,
+          fields: packed.fields,
+          isPlain: packed.args === args && packed.fields === fields,
           name: this.#name,
           ident,
           daemon: this.#daemon,
+          killable: this.killable,
           control: this.#control,
           table: threadTable(),
-          lock: `manyhands thread ${crypto.randomUUID()}`,
+          lock: threadLockName(ident),
         },
-        isKillable: this.killable,
+        isKillable: this.killable && this.#options[INTERNALS]?.isUnstoppable !== true,
         permissions: this.#options.permissions,
+        transfer: takeMoved([args, fields]),
         onTold: (told) => this.#onTold(told),
         onFailure: (message) => {
           if (this.#options[INTERNALS]?.isForgotten === true) this.#callHook(message);
@@ -352,7 +439,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== "DataCloneError") throw error;
       throw new TypeError(
-        `Cannot start ${this.#name}: an argument cannot be cloned (${error.message})`,
+        `Cannot start ${this.#name}: ${this.#findUncloneable()} cannot be cloned (${error.message})`,
         { cause: error },
       );
     }
@@ -362,12 +449,27 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
     const ended = this.#worker.ended.then(() => {
       this.#isEnded = true;
       markEnded(ident);
+      markOrphans(ident);
       removeThread(ident);
       state.children.delete(ended);
       this.#die(this.#control[0] === 0 ? "it was closed from within" : "it was terminated");
       this.#ended.resolve();
+      this.#options[INTERNALS]?.onEnded?.();
     });
     if (!this.#daemon) state.children.add(ended);
+  }
+
+  /** What of this object cannot go to the thread, for the text of an error. */
+  #findUncloneable(): string {
+    if (this.#subclass === undefined) return "an argument";
+    for (const [field, value] of Object.entries(this)) {
+      try {
+        structuredClone(packShared(value));
+      } catch {
+        return `the field "${field}" of the ${this.#subclass} (a field with "#" would stay here)`;
+      }
+    }
+    return "an argument";
   }
 
   #onTold(told: Told): void {
@@ -410,7 +512,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   #die(how: string): void {
     if (this.#isSettled) return;
     this.#fail(
-      new ThreadDiedError(`${this.#name} ended before "${this.#target}" had returned: ${how}`),
+      new ThreadDiedError(`${this.#name} ended before ${this.#what()} had returned: ${how}`),
     );
   }
 

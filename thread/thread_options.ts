@@ -27,18 +27,25 @@ export interface ThreadOptions<F extends TargetFunction> {
   module: string | URL;
   /**
    * The function to run, or the name under which the module exports it. It reaches the thread by its name,
-   * never by its source text.
+   * never by its source text. A subclass with a `run()` of its own needs none.
+   *
+   * @default {undefined}
    */
-  target: F | string;
+  target?: F | string | undefined;
   /**
-   * The arguments. They are copied as a structured clone copies; what is on shared memory (locks,
-   * values, `SharedArrayBuffer`) is shared.
+   * The arguments.
+   *
+   * - They are copied as a structured clone copies, what the target returns likewise.
+   * - What is on shared memory (locks, values, `SharedArrayBuffer`) is shared.
+   * - What was given to `move()` is moved: nothing is left of it here.
+   * - Queues and the like of `@manyhands/concurrency/ipc` cross as references, over loopback: this needs
+   *   `--allow-net=127.0.0.1`.
    *
    * @default {[]}
    */
   args?: Parameters<F> | undefined;
   /**
-   * The name, for people.
+   * The name, for people. A subclass without a target has `"Thread-1"` and so on.
    *
    * @default {"Thread-1 (target)", "Thread-2 (target)", …}
    */

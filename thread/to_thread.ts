@@ -1,13 +1,14 @@
 /**
- * One call in a thread of its own.
+ * One call in another thread.
  *
  * @module
  */
 
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { INTERNALS, type ThreadInternals } from "./_internals.ts";
-import { Thread } from "./thread.ts";
-import type { TargetFunction, ThreadOptions } from "./thread_options.ts";
+import { readModule, readTarget } from "./_read_options.ts";
+import { ThreadPool } from "./thread_pool.ts";
+import type { TargetFunction } from "./thread_options.ts";
 
 /**
  * What {@linkcode toThread} calls.
@@ -28,12 +29,23 @@ export interface ToThreadCall<F extends TargetFunction> extends WaitOptions {
   killable?: boolean | undefined;
 }
 
+/** How many calls run at a time, as with Python's default executor. */
+const MOST_THREADS = Math.min(32, navigator.hardwareConcurrency + 4);
+
+/** How long a thread stays that has nothing to do, in milliseconds. */
+const IDLE_MS = 1_000;
+
+let pool: ThreadPool | undefined;
+
 /**
- * Calls a function of a module in a thread of its own, so that this event loop goes on meanwhile (Python's
+ * Calls a function of a module in another thread, so that this event loop goes on meanwhile (Python's
  * {@link https://docs.python.org/3/library/asyncio-task.html#asyncio.to_thread | asyncio.to_thread}).
  *
- * - The thread is a new one, which takes about 8 ms to start, and it ends after the call.
+ * - The thread is one that stays for a second after its last call, so that the next call need not start one.
+ *   The first call takes some tens of milliseconds. As in Python, four more than there are processors run at
+ *   a time, 32 at most; others wait for their turn.
  * - What the function throws is thrown here, and is not given to the hook of {@linkcode setExcepthook}.
+ * - Arguments and results are copied, or moved with `move()`, as those of a {@linkcode ThreadPool} are.
  *
  * It differs from Python: the values of context variables do not go along. Give them as arguments.
  *
@@ -54,7 +66,7 @@ export interface ToThreadCall<F extends TargetFunction> extends WaitOptions {
  * @param args Its arguments.
  * @returns What it returns.
  * @throws {TypeError} When the module does not export the function, or an argument cannot be cloned.
- * @throws {ThreadDiedError} When the thread ended before the function did.
+ * @throws {WorkerDiedError} When the thread ended before the function did.
  * @throws {TimeoutError} When the function had not returned after `timeoutMs`.
  * @typeParam F The type of the function.
  */
@@ -63,23 +75,20 @@ export async function toThread<F extends TargetFunction>(
   ...args: Parameters<F>
 ): Promise<Awaited<ReturnType<F>>> {
   const { module, target, killable, signal, timeoutMs } = call;
-  const options: ThreadOptions<F> & ThreadInternals = {
-    ...{ module, target, args, killable },
-    [INTERNALS]: { isQuiet: true },
-  };
-  const thread = new Thread<F>(options);
-  const begun = performance.now();
-  await thread.start({ signal, timeoutMs });
-  const left = timeoutMs === undefined
-    ? undefined
-    : Math.max(0, timeoutMs - (performance.now() - begun));
+  signal?.throwIfAborted();
+  checkTimeout(timeoutMs);
+  const reference = { module: readModule(module), name: readTarget(target) };
+  pool ??= new ThreadPool(MOST_THREADS, { idleTimeoutMs: IDLE_MS, name: "toThread" });
+  type Result = Awaited<ReturnType<F>>;
+  // Whoever does not wait any more has not failed to handle an error.
+  const result = pool.applyAsync<unknown[], Result>(reference, args, { errorCallback: () => {} });
   try {
-    const result = await thread.result({ signal, timeoutMs: left });
-    // Gone by itself in a moment: nobody is to find the thread afterwards.
-    await thread.join();
-    return result;
+    return await result.get({ signal, timeoutMs });
   } catch (error) {
-    if (killable === true && thread.isAlive()) await thread.terminate();
+    if (killable === true && !result.ready()) {
+      result.cancel();
+      await result.wait();
+    }
     throw error;
   }
 }

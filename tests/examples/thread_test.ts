@@ -30,3 +30,13 @@ leakTest("examples/thread_local.ts has another student in every thread", async (
     "Hello, Alice (in Thread-A)\nHello, Bob (in Thread-B)\nHello, nobody (in MainThread)\n",
   );
 });
+
+leakTest("examples/thread_lock.ts is right with the lock, and wrong without", async () => {
+  const { code, stdout, stderr } = await runExample("thread_lock");
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(
+    stdout,
+    "With the lock: 0\n" +
+      "Without it: the balance was changed by one thread in the midst of the other one's turn\n",
+  );
+});

@@ -36,14 +36,24 @@ export class Consumer implements AsyncDisposable {
   ): Promise<Consumer> {
     const folder = await Deno.makeTempDir({ prefix: "consumer_" });
     for (const [name, text] of Object.entries({ "deno.json": "{}", ...files })) {
+      await Deno.mkdir(new URL(".", `file://${folder}/${name}`), { recursive: true });
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
     return new Consumer(folder, registry);
   }
 
   /** Runs `deno` in the project's folder. */
-  async deno(...args: string[]): Promise<ConsumerResult> {
-    const child = new Deno.Command(Deno.execPath(), {
+  deno(...args: string[]): Promise<ConsumerResult> {
+    return this.#run(Deno.execPath(), args);
+  }
+
+  /** Runs a program of the project. */
+  run(program: string, ...args: string[]): Promise<ConsumerResult> {
+    return this.#run(`${this.#folder}/${program}`, args);
+  }
+
+  async #run(program: string, args: string[]): Promise<ConsumerResult> {
+    const child = new Deno.Command(program, {
       args,
       cwd: this.#folder,
       env: this.#env,
@@ -53,7 +63,7 @@ export class Consumer implements AsyncDisposable {
     }).spawn();
     const output = child.output();
     try {
-      const describe = () => `deno ${args.join(" ")} to end`;
+      const describe = () => `${program} ${args.join(" ")} to end`;
       const { code, stdout, stderr } = await guard(output, describe, TIMEOUT_MS);
       const decoder = new TextDecoder();
       return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };

@@ -1,4 +1,11 @@
-import { BrokenBarrierError, InvalidStateError, TimeoutError } from "../../coroutine/errors.ts";
+import {
+  BrokenBarrierError,
+  InvalidStateError,
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
+  TimeoutError,
+} from "../../coroutine/errors.ts";
 import { allocateIdent, threadTable } from "../../thread/_ident.ts";
 import { packShared } from "../../thread/_shared.ts";
 import type { Opened } from "../contracts/_subject.ts";
@@ -17,7 +24,8 @@ type Demand =
     kind: "call";
     method: string;
     args: unknown[];
-    isAbortable: boolean;
+    /** Which argument has a signal; `-1` when none has. */
+    abortable: number;
     aborted: string | undefined;
   };
 
@@ -31,6 +39,9 @@ export interface Response {
 const ERRORS: Record<string, new (message: string) => Error> = {
   BrokenBarrierError,
   InvalidStateError,
+  QueueEmptyError,
+  QueueFullError,
+  QueueShutDownError,
   RangeError,
   TimeoutError,
   TypeError,
@@ -90,10 +101,11 @@ export class RemoteThread implements Disposable {
     }
   }
 
-  /** Calls a method of the object; the first argument may have a signal. */
+  /** Calls a method of the object; an argument may have a signal. */
   async call(method: string, args: unknown[]): Promise<unknown> {
     const id = ++this.#last;
-    const { signal, ...rest } = (args[0] ?? {}) as { signal?: AbortSignal };
+    const abortable = args.findIndex((arg) => hasSignal(arg));
+    const { signal, ...rest } = (args[abortable] ?? {}) as { signal?: AbortSignal };
     const abort = () =>
       void this.send({ kind: "abort", call: id, message: (signal?.reason as Error).message });
     signal?.addEventListener("abort", abort, { once: true });
@@ -101,14 +113,18 @@ export class RemoteThread implements Disposable {
       const value = await this.#post(id, {
         kind: "call",
         method,
-        args: signal === undefined ? args : [rest],
-        isAbortable: signal !== undefined,
+        args: signal === undefined ? args : args.with(abortable, rest),
+        abortable,
         aborted: signal?.aborted ? (signal.reason as Error).message : undefined,
       });
       if (method !== "hold") return value;
       return {
         [Symbol.asyncDispose]: async () => void await this.send({ kind: "dispose", call: id }),
       };
+    } catch (error) {
+      const reason = signal?.reason as Error | undefined;
+      // It went there as its message.
+      throw reason?.message === (error as Error).message ? reason : error;
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -117,6 +133,10 @@ export class RemoteThread implements Disposable {
   [Symbol.dispose](): void {
     this.#worker.terminate();
   }
+}
+
+function hasSignal(arg: unknown): boolean {
+  return (arg as { signal?: AbortSignal } | undefined)?.signal !== undefined;
 }
 
 /**

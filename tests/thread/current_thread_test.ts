@@ -46,3 +46,12 @@ Deno.test("getIdent() is 1 in the main thread", () => {
   assertEquals(currentThread(), { name: "MainThread", ident: getIdent(), daemon: false });
   assertEquals(getIdent(), 1);
 });
+
+leakTest("currentThread() in a Worker that no Thread started has a number for a name", async () => {
+  const module = new URL("fixtures/bare_worker.ts", import.meta.url);
+  const worker = new Worker(module, { type: "module" });
+  const { data } = await new Promise<MessageEvent>((resolve) => worker.onmessage = resolve);
+  worker.terminate();
+  assertEquals(data, { name: `Worker-${data.ident}`, ident: data.ident, daemon: false });
+  assertNotEquals(data.ident, 1);
+});

@@ -1,5 +1,11 @@
-import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { Thread, ThreadDiedError } from "../../thread/mod.ts";
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
+import { INTERNALS, type ThreadInternals } from "../../thread/_internals.ts";
+import {
+  Thread,
+  ThreadDiedError,
+  ThreadNotStoppedError,
+  type ThreadOptions,
+} from "../../thread/mod.ts";
 import { leakTest } from "../support/leaks.ts";
 import { makeThread, makeWords, waitForWord } from "./_make_thread.ts";
 import { runProgram } from "./_run_program.ts";
@@ -44,6 +50,31 @@ leakTest("A killable thread does what every thread does", async () => {
   assertEquals(await thread.join(), true);
   await thread.terminate();
 });
+
+leakTest(
+  "Thread.terminate() says so when the runtime does not stop a killable thread",
+  async () => {
+    const words = makeWords();
+    const options: ThreadOptions<typeof targets.spinUntil> & ThreadInternals = {
+      ...{ module: new URL("fixtures/targets.ts", import.meta.url), target: targets.spinUntil },
+      ...{ args: [words], killable: true },
+      // As it would be if a later runtime did with every Worker what it does with plain ones.
+      [INTERNALS]: { isUnstoppable: true },
+    };
+    const thread = new Thread(options);
+    await thread.start();
+    await waitForWord(words);
+    const { message } = await assertRejects(
+      () => thread.terminate({ graceMs: 1_000 }),
+      ThreadNotStoppedError,
+      "still runs after 1000 ms",
+    );
+    assertStringIncludes(message, "this version of the runtime does not stop a killable thread");
+    assert(thread.isAlive());
+    Atomics.store(words, 1, 1);
+    assertEquals(await thread.join(), true);
+  },
+);
 
 leakTest("A killable thread that is disposed of in a loop is gone", async () => {
   const words = makeWords();

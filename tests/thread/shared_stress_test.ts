@@ -3,6 +3,7 @@ import { Barrier } from "../../thread/barrier.ts";
 import { Condition } from "../../thread/condition.ts";
 import { Event } from "../../thread/event.ts";
 import { Lock } from "../../thread/lock.ts";
+import { Queue } from "../../thread/queue.ts";
 import { RLock } from "../../thread/rlock.ts";
 import { Semaphore } from "../../thread/semaphore.ts";
 import { Value } from "../../thread/value.ts";
@@ -59,6 +60,75 @@ for (const lock of [new Lock(), new RLock()]) {
     );
     const { locked, waiting, acquiring } = condition.statistics();
     assertEquals([locked, waiting, acquiring], [false, 0, 0]);
+  });
+}
+
+for (const lock of [new Lock(), new RLock()]) {
+  Deno.test(`${lock.constructor.name} passes 10,000 rounds of ping-pong between two threads`, async () => {
+    const given = { lock, turn: new Int32Array(new SharedArrayBuffer(4)), rounds: ROUNDS };
+    await doJobs(["pingPongLock", { ...given, me: 0 }], ["pingPongLock", { ...given, me: 1 }]);
+    assertEquals([lock.locked(), lock.statistics().waiting], [false, 0]);
+  });
+}
+
+Deno.test("Value passes 10,000 rounds of ping-pong under its lock", async () => {
+  const value = new Value("int32", 0);
+  const given = { value, rounds: ROUNDS };
+  await doJobs(["pingPongValue", { ...given, me: 0 }], ["pingPongValue", { ...given, me: 1 }]);
+  assertEquals(value.value, 2 * ROUNDS);
+});
+
+for (const job of ["pingPongQueues", "pingPongQueuesAwaiting"]) {
+  Deno.test(`Queue passes 10,000 rounds of ping-pong between two threads: ${job}`, async () => {
+    const [a, b] = [new Queue<number>(), new Queue<number>(1)];
+    a.putNowait(0);
+    await doJobs(
+      ["pingPongQueues", { mine: a, other: b, rounds: ROUNDS }],
+      [job, { mine: b, other: a, rounds: ROUNDS }],
+    );
+    assertEquals([a.getNowait(), b.empty()], [2 * ROUNDS, true]);
+  });
+}
+
+Deno.test("Queue loses nothing and doubles nothing between producers and consumers of all kinds", async () => {
+  const queue = new Queue<unknown>(10);
+  const count = 3_000;
+  using stack = new DisposableStack();
+  const consumers = [true, false, false].map((awaiting) =>
+    stack.use(new JobThread("consume", { queue, awaiting }))
+  );
+  await doJobs(
+    ...[0, 1, 2].map((i): [string, unknown] => ["produce", { queue, from: i * count, count }]),
+  );
+  queue.shutdown();
+  const taken: number[] = [];
+  for (const consumer of consumers) {
+    const numbers = await consumer.result as number[];
+    // What one producer put came to each consumer in its order.
+    for (const i of [0, 1, 2]) {
+      const its = numbers.filter((n) => Math.floor(n / count) === i);
+      assertEquals(its, its.toSorted((a, b) => a - b));
+    }
+    taken.push(...numbers);
+  }
+  assertEquals(taken.toSorted((a, b) => a - b), Array.from({ length: 3 * count }, (_, i) => i));
+});
+
+// Fairness
+
+for (const lock of [new Lock(), new RLock(), new Semaphore()]) {
+  Deno.test(`${lock.constructor.name} gives each of those who wait every turn of its own, and none twice`, async () => {
+    const threads = 3;
+    const log = new Int32Array(new SharedArrayBuffer(4 * threads * 30));
+    const given = { lock, log, threads, turns: new Value("int32", 0) };
+    await doJobs(
+      ["takeTurns", { ...given, me: 1 }],
+      ["takeTurns", { ...given, me: 2 }],
+      ["takeTurns", { ...given, me: 3 }],
+    );
+    // Whoever stands in line has been passed by nobody: the order of the first round is that of all.
+    assertEquals(new Set(log.subarray(0, threads)), new Set([1, 2, 3]));
+    log.forEach((who, turn) => assertEquals(who, log[turn % threads], `turn ${turn}`));
   });
 }
 

@@ -16,6 +16,7 @@ import {
   type ExceptHook,
   excepthook,
   Lock,
+  move,
   setExcepthook,
   type TargetFunction,
   Thread,
@@ -112,6 +113,45 @@ leakTest("Thread shares what is on shared memory, and copies the rest", async ()
   assertEquals(words[0], 1);
   assertEquals(await asker.result(), true);
   lock.release();
+});
+
+leakTest("Thread moves what was given to move(), there and back", async () => {
+  for (const killable of [false, true]) {
+    const numbers = new Float64Array([1, 2, 3]);
+    await using thread = makeThread(
+      targets.doubleAll,
+      [move(numbers), { name: "copied" }],
+      { killable },
+    );
+    await thread.start();
+    assertEquals(numbers.length, 0);
+    assertEquals(await thread.result(), {
+      numbers: new Float64Array([2, 4, 6]),
+      name: "copied",
+    });
+    const { port1, port2 } = new MessageChannel();
+    await using asking = makeThread(targets.answerPort, [move(port2)], { killable });
+    const asked = Promise.withResolvers<unknown>();
+    port1.onmessage = ({ data }) => asked.resolve(data);
+    await asking.start();
+    assertEquals(await asked.promise, "ready");
+    port1.postMessage("42");
+    assertEquals(await asking.result(), "got 42");
+    port1.close();
+    await using opening = makeThread(targets.openPort, [], { killable });
+    await opening.start();
+    const opened = await opening.result();
+    assert(opened.port instanceof MessagePort);
+    opened.port.close();
+  }
+});
+
+leakTest("Thread leaves what was not given to move()", async () => {
+  const numbers = new Float64Array([1, 2, 3]);
+  await using thread = makeThread(targets.doubleAll, [numbers, { name: "copied" }]);
+  await thread.start();
+  await thread.result();
+  assertEquals(numbers, new Float64Array([1, 2, 3]));
 });
 
 leakTest(
@@ -300,8 +340,8 @@ leakTest("Thread.start() rejects with what the module throws at import", async (
     module: new URL("fixtures/throws_at_import.ts", import.meta.url),
     target: "never",
   });
-  await assertRejects(() => thread.start(), RangeError, "thrown at import");
-  await assertRejects(() => thread.result(), RangeError, "thrown at import");
+  await assertRejects(() => thread.start(), RangeError, "not to be imported");
+  await assertRejects(() => thread.result(), RangeError, "not to be imported");
   assertEquals(await thread.join(), true);
 });
 
@@ -498,6 +538,11 @@ leakTest(
 leakTest("A program may wait for the result of a thread at its top level", async () => {
   const { code, stdout, stderr } = await runProgram("neverAsked");
   assertEquals([code, stdout, stderr], [0, "49\ntrue\n", ""]);
+});
+
+leakTest("A program that waits for the result of a daemon does not end before", async () => {
+  const { code, stdout, stderr } = await runProgram("asksDaemon");
+  assertEquals([code, stdout, stderr], [0, "42\ntrue\n", ""]);
 });
 
 leakTest("A thread ends after the threads that it has started, daemons apart", async () => {

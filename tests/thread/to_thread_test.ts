@@ -3,6 +3,7 @@ import { gather, TimeoutError } from "../../coroutine/mod.ts";
 import { activeCount, toThread } from "../../thread/mod.ts";
 import { leakTest } from "../support/leaks.ts";
 import { makeWords, MODULE, waitForWord } from "./_make_thread.ts";
+import { runProgram } from "./_run_program.ts";
 import * as targets from "./fixtures/targets.ts";
 
 leakTest(
@@ -12,7 +13,7 @@ leakTest(
     assertEquals(result, 49);
     const named: unknown = await toThread({ module: MODULE, target: "square" }, 8);
     assertEquals(named, 64);
-    assertEquals(activeCount(), 1);
+    assertEquals(activeCount(), 2, "the thread stays for the next call");
   },
 );
 
@@ -41,6 +42,30 @@ leakTest(
     const call = () => toThread({ module: MODULE, target: targets.add }, word);
     await gather(Array.from({ length: 10 }, () => call));
     assertEquals(word[0], 10);
+  },
+);
+
+leakTest("toThread() lets the program end", async () => {
+  const { code, stdout } = await runProgram("callAndEnd", { file: "pool_programs.ts" });
+  assertEquals([code, stdout], [0, "9\n"]);
+});
+
+leakTest(
+  "toThread() refuses what is no function of a module before it starts anything",
+  async () => {
+    const call = { module: MODULE, target: 5 as unknown as string };
+    await assertRejects(() => toThread(call), TypeError, '"target" must be a function');
+    await assertRejects(
+      () => toThread({ module: "./a.ts", target: "a" }),
+      TypeError,
+      "absolute URL",
+    );
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assertRejects(
+      () => toThread({ module: MODULE, target: "square", signal }),
+      Error,
+      "enough",
+    );
   },
 );
 

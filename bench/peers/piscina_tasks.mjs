@@ -1,0 +1,3 @@
+// What the threads of piscina and tinypool run.
+
+export default (n) => n + 1;

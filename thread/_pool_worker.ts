@@ -1,0 +1,331 @@
+import { CoroutineRunner } from "../coroutine/_coroutine_runner.ts";
+import {
+  Piece,
+  type PieceOwner,
+  type PieceReports,
+  RemoteSink,
+} from "../coroutine/_remote_piece.ts";
+import { CancelledError } from "../coroutine/errors.ts";
+import { encodeError } from "../ipc/_wire_error.ts";
+import { checkCarriable, PoolChannel, type Unsent } from "./_pool_channel.ts";
+import { type FunctionPath, JobFlag, Kind, type WorkerSpec } from "./_pool_messages.ts";
+import type { PoolMessage } from "./_pool_ring.ts";
+import { callSoon } from "./_pool_turn.ts";
+// Whatever is on shared memory is known here, also when the user's module needs only its type.
+import "./_shared_classes.ts";
+import { state } from "./_state.ts";
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** A function that jobs may call, or why there is none. */
+type Found = AnyFunction | { readonly error: unknown };
+
+/** How often the thread looks for a message before it stands still: some microseconds. */
+const LOOKS = 2_000;
+
+/** How long it stands still at a time, so that what else goes on in it has a turn. */
+const NAP_MS = 1;
+
+/** How long it naps before it sleeps for good: to wake up from a nap takes a tenth of the time. */
+const NAPPING_MS = 10;
+
+/** How long it looks for messages while a function waits for something. */
+const LOOKING_MS = 0.05;
+
+/** Serves a pool: the target of the threads that it starts. */
+export async function servePool(spec: WorkerSpec): Promise<void> {
+  const { module, initializer, initArgs, channel } = spec;
+  if (module !== undefined) await importModule(module);
+  if (initializer !== undefined) {
+    await findFunction(await importModule(initializer[0]), initializer[1])(...initArgs);
+  }
+  await new PoolWorker(channel).finished;
+}
+
+/** Runs the jobs of a pool, one after the other. */
+class PoolWorker implements PieceOwner {
+  readonly reports: PieceReports;
+  readonly #channel: PoolChannel;
+  readonly #runner = new CoroutineRunner(() => {});
+  readonly #functions: Found[] = [];
+  readonly #sinks = new Map<number, RemoteSink>();
+  /** What has not started. */
+  readonly #line: Piece[] = [];
+  /** What runs, or is the next to run for certain: the pool may take it for started. */
+  #current: Piece | undefined;
+  #isRunning = false;
+  /** Whether messages are looked for before anything else is done. */
+  #isLooking = false;
+  #isStopping = false;
+  /** Items of the next job that are not to be run. */
+  #leftOut: Set<number> | undefined;
+  #idleSince = 0;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(end: WorkerSpec["channel"]) {
+    const channel = new PoolChannel(end, {
+      onMessage: (message) => this.#onMessage(message),
+      onPosted: () => this.#look(),
+      replace: (unsent) => replaceValues(unsent),
+    });
+    this.#channel = channel;
+    this.reports = reportsBy(channel);
+    channel.send(Kind.READY, 0, 0, 0, 0, []);
+    this.#turn();
+  }
+
+  /** Fulfilled when the pool wants no more. */
+  get finished(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  pause(): void {
+    this.#runner.pause();
+  }
+
+  left(rest: Piece): void {
+    this.#line.unshift(rest);
+  }
+
+  ended(piece: Piece, how: "at its end" | "interrupted"): void {
+    if (piece.sink !== undefined) this.#sinks.delete(piece.id);
+    this.#current = undefined;
+    this.#isRunning = false;
+    if (how === "at its end") return this.#goOn();
+    this.#isLooking = true;
+    callSoon(() => {
+      this.#isLooking = false;
+      this.#channel.read();
+      this.#goOn();
+    });
+  }
+
+  // Looking for messages
+
+  /** Reads what is there, then waits for more. */
+  readonly #turn = (): void => {
+    const found = this.#look();
+    if (this.#isStopping) return;
+    if (found !== "nothing") this.#idleSince = performance.now();
+    if (found === "more") return callSoon(this.#turn);
+    const idleMs = performance.now() - this.#idleSince;
+    // While a function waits, the thread may not stand still.
+    if (this.#current !== undefined) {
+      return idleMs < LOOKING_MS ? callSoon(this.#turn) : this.#sleep();
+    }
+    if (idleMs > NAPPING_MS) return this.#sleep();
+    this.#nap();
+    callSoon(this.#turn);
+  };
+
+  #look(): "nothing" | "all" | "more" {
+    const found = this.#channel.read();
+    this.#goOn();
+    return found;
+  }
+
+  #nap(): void {
+    const { reader } = this.#channel;
+    if (reader.lookOut(LOOKS) || !reader.lieDown()) return;
+    reader.sleepSync(NAP_MS);
+    reader.getUp();
+  }
+
+  #sleep(): void {
+    const { reader } = this.#channel;
+    const slept = reader.lieDown() ? reader.sleep() : undefined;
+    if (slept === undefined) return callSoon(this.#turn);
+    void slept.then(this.#turn);
+  }
+
+  // Jobs
+
+  #goOn(): void {
+    if (this.#current !== undefined || this.#isLooking) return;
+    const piece = this.#line.shift();
+    if (piece === undefined) {
+      if (this.#isStopping) this.#ended.resolve();
+      return;
+    }
+    this.#current = piece;
+    if (piece.isRest && piece.isTimed) {
+      this.#channel.send(Kind.STARTED, 0, piece.id, piece.first, 0, []);
+    }
+    // What was told so far is on its way before a function runs that may never come back.
+    this.#channel.flush();
+    this.#isRunning = true;
+    if (piece.begin()) this.#runner.start(piece);
+  }
+
+  #onMessage(message: PoolMessage): void {
+    const { job, index } = message;
+    switch (message.kind) {
+      case Kind.JOB:
+      case Kind.STREAM:
+        return this.#take(message);
+      case Kind.TARGET:
+        return this.#know(message.number, message.values as unknown as FunctionPath);
+      case Kind.CANCEL:
+        return this.#cancel(job, index);
+      case Kind.CREDIT:
+        return this.#sinks.get(job)?.add(message.number);
+      case Kind.RECALL:
+        return this.#giveBack();
+      case Kind.LEAVE_OUT:
+        this.#leftOut = new Set(message.values as number[]);
+        return;
+      case Kind.STOP:
+        this.#isStopping = true;
+        return this.#goOn();
+    }
+  }
+
+  /** Learns of a function. Nothing more is read until its module is loaded. */
+  #know(number: number, [module, name]: FunctionPath): void {
+    const known = modules.get(module);
+    if (known !== undefined) {
+      this.#functions[number] = lookUp(known, name);
+      return;
+    }
+    this.#channel.pause();
+    importModule(module).then((module) => lookUp(module, name), (error) => ({ error }))
+      .then((found) => {
+        this.#functions[number] = found;
+        this.#channel.resume();
+        this.#look();
+      });
+  }
+
+  #take({ kind, flags, number, job, index, values }: PoolMessage): void {
+    const target = this.#functions[number];
+    if (typeof target !== "function") {
+      return sendError(this.#channel, Kind.REFUSED, job, 0, target?.error);
+    }
+    const isStream = kind === Kind.STREAM;
+    const sink = isStream ? new RemoteSink(this.reports, job, index) : undefined;
+    if (sink !== undefined) this.#sinks.set(job, sink);
+    const settings = {
+      wire: job,
+      target,
+      spread: (flags & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
+      wantsProgress: (flags & JobFlag.PROGRESS) !== 0,
+      isTimed: (flags & JobFlag.TIMED) !== 0,
+      sink,
+    };
+    const items = (flags & JobFlag.ARGUMENTS) === 0 ? values : [values];
+    const piece = new Piece(this, settings, items, isStream ? 0 : index);
+    for (const index of this.#leftOut ?? []) piece.skip(index);
+    this.#leftOut = undefined;
+    // The pool takes a job for started that it sends when there is no other: so it has to start.
+    if (this.#line.length === 0) this.#isLooking = false;
+    this.#line.push(piece);
+    this.#goOn();
+  }
+
+  #cancel(job: number, index: number): void {
+    const current = this.#current;
+    if (this.#isRunning && current?.id === job && current.has(index)) {
+      this.#runner.cancel(
+        current,
+        index - current.first,
+        new CancelledError("The call was cancelled"),
+      );
+      return;
+    }
+    const piece = current?.id === job && current.has(index)
+      ? current
+      : this.#line.find((piece) => piece.id === job && piece.has(index));
+    piece?.skip(index);
+  }
+
+  #giveBack(): void {
+    if (this.#isRunning) this.#runner.pause();
+    // The first one of each job: its pieces follow each other.
+    const firsts = new Map<number, number>();
+    for (const { id, first } of this.#line) if (!firsts.has(id)) firsts.set(id, first);
+    this.#line.length = 0;
+    // The last one first: the pool takes for started what comes after a job that has ended.
+    for (const [id, first] of [...firsts].reverse()) {
+      this.#sinks.delete(id);
+      this.#channel.send(Kind.GIVEN_BACK, 0, id, first, 0, []);
+    }
+    if (this.#current === undefined) this.#goOn();
+  }
+}
+
+function reportsBy(channel: PoolChannel): PieceReports {
+  return {
+    values: (wire, index, values) => {
+      channel.send(Kind.VALUES, 0, wire, index, values.length, values as unknown[]);
+    },
+    error: (wire, index, error) => sendError(channel, Kind.ERROR, wire, index, error),
+    skipped: (wire, index) => channel.send(Kind.SKIPPED, 0, wire, index, 0, []),
+    progress: (wire, index, value) => channel.sendOrThrow(Kind.PROGRESS, wire, index, value),
+    streamed: (wire, value) => channel.sendOrThrow(Kind.VALUE, wire, 0, value),
+  };
+}
+
+function sendError(
+  channel: PoolChannel,
+  kind: number,
+  wire: number,
+  index: number,
+  error: unknown,
+): void {
+  const { encoding, payload } = encodeError(error);
+  channel.send(kind, 0, wire, index, 0, [encoding, payload]);
+}
+
+/** Values of which one cannot be cloned: each is told by itself. */
+function replaceValues({ kind, job, index, values, error }: Unsent): PoolMessage[] {
+  if (kind !== Kind.VALUES) return [errorMessage(job, index, error)];
+  return values.map((value, n) => {
+    try {
+      if (values.length === 1) throw error;
+      checkCarriable(value);
+      return { kind, flags: 0, job, index: index + n, number: 1, values: [value] };
+    } catch (error) {
+      return errorMessage(job, index + n, error);
+    }
+  });
+}
+
+function errorMessage(job: number, index: number, error: unknown): PoolMessage {
+  const { encoding, payload } = encodeError(error);
+  return { kind: Kind.ERROR, flags: 0, job, index, number: 0, values: [encoding, payload] };
+}
+
+/** The modules that were loaded for the pool. */
+const modules = new Map<string, Record<string, unknown>>();
+
+async function importModule(url: string): Promise<Record<string, unknown>> {
+  const known = modules.get(url);
+  if (known !== undefined) return known;
+  state.importing = true;
+  try {
+    const module = await import(url);
+    modules.set(url, module);
+    return module;
+  } finally {
+    state.importing = false;
+  }
+}
+
+function lookUp(module: Record<string, unknown>, name: string): Found {
+  try {
+    return findFunction(module, name);
+  } catch (error) {
+    return { error };
+  }
+}
+
+function findFunction(module: Record<string, unknown>, name: string): AnyFunction {
+  const found = Object.hasOwn(module, name) ? module[name] : undefined;
+  if (typeof found === "function") return found as AnyFunction;
+  const functions = Object.keys(module).filter((key) => typeof module[key] === "function");
+  throw new TypeError(
+    `Cannot call "${name}": the module does not export a function of that name. It exports ${
+      functions.join(", ") || "no function"
+    }`,
+  );
+}
