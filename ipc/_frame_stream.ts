@@ -11,6 +11,8 @@ import { ConnectionLostError, ProtocolError } from "./errors.ts";
  */
 
 const SMALL_BUFFER = 64 * 1024;
+/** A buffer that has grown is used again up to this size, while frames are large. */
+const LARGEST_KEPT_BUFFER = 2 * 1024 * 1024;
 const LARGEST_SHORT_FRAME = 0x7fff_ffff;
 const encoder = new TextEncoder();
 
@@ -206,6 +208,8 @@ class InputBuffer {
   #start = 0;
   #end = 0;
   #expected = 0;
+  /** The largest frame that was taken since the buffer was empty. */
+  #largest = 0;
 
   get size(): number {
     return this.#end - this.#start;
@@ -229,9 +233,12 @@ class InputBuffer {
     const size = this.size;
     if (size === 0) {
       this.#start = this.#end = 0;
-      if (this.#bytes.length > SMALL_BUFFER && this.#expected <= SMALL_BUFFER) {
+      const { length } = this.#bytes;
+      const isTooLarge = length > LARGEST_KEPT_BUFFER || this.#largest <= SMALL_BUFFER;
+      if (length > SMALL_BUFFER && this.#expected <= SMALL_BUFFER && isTooLarge) {
         this.#replace(SMALL_BUFFER);
       }
+      this.#largest = 0;
     } else if (this.#start > 0 && this.#bytes.length - this.#end < SMALL_BUFFER / 2) {
       this.#bytes.copyWithin(0, this.#start, this.#end);
       this.#start = 0;
@@ -255,6 +262,7 @@ class InputBuffer {
     const from = this.#start + header;
     this.#start = from + length;
     this.#expected = 0;
+    if (length > this.#largest) this.#largest = length;
     return this.#bytes.subarray(from, from + length);
   }
 
@@ -316,7 +324,9 @@ class OutputBuffer {
     const chunk = this.#bytes.subarray(0, this.#end);
     this.sending = this.#end;
     const next = this.#spare ?? new Uint8Array(SMALL_BUFFER);
-    this.#spare = this.#bytes.length === SMALL_BUFFER ? this.#bytes : undefined;
+    const { length } = this.#bytes;
+    const isWorthIt = length <= LARGEST_KEPT_BUFFER && chunk.length > SMALL_BUFFER;
+    this.#spare = length === SMALL_BUFFER || isWorthIt ? this.#bytes : undefined;
     this.#use(next, 0);
     return chunk;
   }

@@ -1,0 +1,99 @@
+import { decode, encode } from "../../ipc/_encoding.ts";
+import { connect, type Connection, Listener, pipe, type PipeOptions } from "../../ipc/mod.ts";
+import { utf8 } from "./_bytes.ts";
+
+/** Two connections that are joined. */
+export interface Pair extends AsyncDisposable {
+  // deno-lint-ignore no-explicit-any -- the tests send all sorts of things
+  here: Connection<any, any>;
+  // deno-lint-ignore no-explicit-any -- the tests send all sorts of things
+  there: Connection<any, any>;
+}
+
+/** A way to join two connections. */
+export interface Way {
+  name: string;
+  open(options?: Pick<PipeOptions, "maxMessageBytes">): Promise<Pair>;
+}
+
+/** A value as it arrives in another process. */
+export function cross<T>(value: T): T {
+  const { encoding, payload } = encode([value]);
+  const bytes = typeof payload === "string" ? utf8(payload) : payload.slice();
+  return (decode(encoding, bytes as Uint8Array<ArrayBuffer>) as [T])[0];
+}
+
+function pair(here: Pair["here"], there: Pair["there"], ...others: AsyncDisposable[]): Pair {
+  return {
+    here,
+    there,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await here.close();
+      await there.close();
+      for (const other of others) await other[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function overListener(listener: Listener, options: object): Promise<Pair> {
+  const [here, there] = await Promise.all([listener.accept(), connect(listener.address, options)]);
+  return pair(here, there, listener);
+}
+
+const isWindows = Deno.build.os === "windows";
+
+/** All ways to join two connections that this system has. */
+export const WAYS: Way[] = [
+  {
+    name: "Connection of a pipe in one process",
+    open: (options) => Promise.resolve(pair(...pipe(options))),
+  },
+  {
+    name: "Connection of a pipe to another process",
+    async open(options): Promise<Pair> {
+      const [here, end] = pipe(options);
+      const there = cross(end);
+      await end.close();
+      return pair(here, there);
+    },
+  },
+  {
+    name: "Connection of a pipe between two other processes",
+    async open(options): Promise<Pair> {
+      const ends = pipe(options);
+      const [here, there] = [cross(ends[0]), cross(ends[1])];
+      for (const end of ends) await end.close();
+      return pair(here, there);
+    },
+  },
+  {
+    name: "Connection over TCP",
+    open: (options = {}) => overListener(new Listener("127.0.0.1:0", options), options),
+  },
+  {
+    name: "Connection over TCP with a key",
+    open: (options = {}) => {
+      const withKey = { ...options, authkey: "key" };
+      return overListener(new Listener("127.0.0.1:0", withKey), withKey);
+    },
+  },
+  ...(isWindows ? [] : [{
+    name: "Connection over a Unix socket",
+    open: (options = {}) =>
+      overListener(new Listener(undefined, { family: "AF_UNIX", ...options }), options),
+  }]),
+  {
+    name: "Connection over a message port",
+    async open(options): Promise<Pair> {
+      const { port1, port2 } = new MessageChannel();
+      return pair(await connect(port1, options), await connect(port2, options));
+    },
+  },
+];
+
+/** Bytes that are different at each place. */
+export function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = i * 31 + (i >> 8) + seed;
+  return bytes;
+}
