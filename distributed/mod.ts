@@ -32,4 +32,6 @@
 
 export * from "./base_manager.ts";
 export * from "./managed.ts";
+export * from "./python_errors.ts";
+export * from "./python_types.ts";
 export * from "./server.ts";
