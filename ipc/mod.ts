@@ -6,6 +6,10 @@
  * - Between the tasks of one process: `Queue` of `@manyhands/concurrency/coroutine`. It costs a tenth of
  *   a microsecond instead of tens.
  * - Between a process and its children: {@linkcode Queue} of this module, passed as an argument.
+ * - Two that talk to each other: {@linkcode pipe}. With a program that was started otherwise, on another
+ *   machine or in Python: {@linkcode Listener} and {@linkcode connect}.
+ * - Much data that is not to be copied: {@linkcode SharedMemory} and {@linkcode ShareableList}, where a
+ *   program may have `--allow-ffi`.
  * - Between machines: a manager of `@manyhands/concurrency/distributed`. What it hands out are proxies,
  *   whose type is {@linkcode Remote}.
  *
@@ -33,8 +37,32 @@
  */
 
 export * from "./address.ts";
+export * from "./barrier.ts";
+export * from "./bounded_semaphore.ts";
+export * from "./codec.ts";
+export * from "./condition.ts";
+export * from "./connect.ts";
+export * from "./connection.ts";
+export * from "./connection_errors.ts";
 export * from "./errors.ts";
+export * from "./event.ts";
+export * from "./joinable_queue.ts";
+export * from "./listener.ts";
+export * from "./lock.ts";
+export * from "./number_kind.ts";
+export * from "./permit.ts";
+export * from "./pipe.ts";
 export * from "./proxy.ts";
 export * from "./queue.ts";
 export * from "./register_error_class.ts";
+export * from "./register_serializer.ts";
 export * from "./remote.ts";
+export * from "./rlock.ts";
+export * from "./semaphore.ts";
+export * from "./shareable_list.ts";
+export * from "./shared_array.ts";
+export * from "./shared_memory.ts";
+export * from "./shared_memory_error.ts";
+export * from "./simple_queue.ts";
+export * from "./value.ts";
+export * from "./wait.ts";

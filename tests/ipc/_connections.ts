@@ -1,5 +1,8 @@
 import { decode, encode } from "../../ipc/_encoding.ts";
+import { acquireHub, releaseHub } from "../../ipc/_family.ts";
 import { connect, type Connection, Listener, pipe, type PipeOptions } from "../../ipc/mod.ts";
+import { guard } from "../support/guard.ts";
+import { settle } from "../support/settle.ts";
 import { utf8 } from "./_bytes.ts";
 
 /** Two connections that are joined. */
@@ -35,6 +38,26 @@ function pair(here: Pair["here"], there: Pair["there"], ...others: AsyncDisposab
   };
 }
 
+/**
+ * A pair of which ends crossed. The process that made the pipe and the one that has its ends are the same here, so
+ * the test ends when the first of them has noticed as well that the ends are closed.
+ */
+async function openCrossed(
+  open: () => Promise<Pick<Pair, "here" | "there">>,
+): Promise<Pair> {
+  const hub = acquireHub();
+  const { here, there } = await open();
+  return pair(here, there, {
+    async [Symbol.asyncDispose](): Promise<void> {
+      const released = (async () => {
+        while (hub.users > 1) await settle();
+      })();
+      await guard(released, () => "the end of what was lent");
+      await releaseHub(hub);
+    },
+  });
+}
+
 async function overListener(listener: Listener, options: object): Promise<Pair> {
   const [here, there] = await Promise.all([listener.accept(), connect(listener.address, options)]);
   return pair(here, there, listener);
@@ -50,21 +73,23 @@ export const WAYS: Way[] = [
   },
   {
     name: "Connection of a pipe to another process",
-    async open(options): Promise<Pair> {
-      const [here, end] = pipe(options);
-      const there = cross(end);
-      await end.close();
-      return pair(here, there);
-    },
+    open: (options) =>
+      openCrossed(async () => {
+        const [here, end] = pipe(options);
+        const there = cross(end);
+        await end.close();
+        return { here, there };
+      }),
   },
   {
     name: "Connection of a pipe between two other processes",
-    async open(options): Promise<Pair> {
-      const ends = pipe(options);
-      const [here, there] = [cross(ends[0]), cross(ends[1])];
-      for (const end of ends) await end.close();
-      return pair(here, there);
-    },
+    open: (options) =>
+      openCrossed(async () => {
+        const ends = pipe(options);
+        const [here, there] = [cross(ends[0]), cross(ends[1])];
+        for (const end of ends) await end.close();
+        return { here, there };
+      }),
   },
   {
     name: "Connection over TCP",

@@ -152,7 +152,7 @@ for (const { name, open } of PLACES) {
     await close();
   });
 
-  Deno.test(`${name} refuses use after close [cpython: _TestQueue.test_closed_queue_put_get_exceptions]`, async () => {
+  Deno.test(`${name} refuses use after close [cpython: _TestQueue.test_closed_queue_put_get_exceptions, _TestQueue.test_closed_queue_empty_exceptions]`, async () => {
     const { queue, close } = open<number>();
     await queue.put(1);
     await queue.close();

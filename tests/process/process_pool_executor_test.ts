@@ -16,8 +16,10 @@ import {
   prepare,
   square,
 } from "./pool_targets.ts";
+import { kindOf, Trap } from "./serializer_targets.ts";
 
 const MODULE = import.meta.resolve("./pool_targets.ts");
+const SERIALIZERS = import.meta.resolve("./serializer_targets.ts");
 const CONTRACT = import.meta.resolve("../contracts/pool_functions.ts");
 
 const queues: Queue<number>[] = [];
@@ -109,6 +111,28 @@ leakTest(
     const future = executor.submit(failUnreadably);
     await assertRejects(() => future.result(), RangeError, "not to be set");
     assertEquals(await executor.submit(square, 3), 9);
+  },
+);
+
+leakTest(
+  "ProcessPoolExecutor rejects a call whose arguments cannot be read, and goes on [cpython: ExecutorDeadlockTest.test_error_at_task_unpickle]",
+  async () => {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: SERIALIZERS });
+    const future = executor.submit(kindOf, new Trap("throw"));
+    const beside = executor.submit(kindOf, new Trap("harmless"));
+    await assertRejects(() => future.result(), RangeError, "not to be read here");
+    assertEquals(await beside, "harmless");
+  },
+);
+
+leakTest(
+  "ProcessPoolExecutor rejects a call whose arguments kill the worker that reads them, and goes on [cpython: ExecutorDeadlockTest.test_crash_at_task_unpickle]",
+  async () => {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: SERIALIZERS });
+    const error = await executor.submit(kindOf, new Trap("kill")).exception();
+    assert(error instanceof WorkerDiedError);
+    assertEquals(error.signal, "SIGKILL");
+    assertEquals(await executor.submit(kindOf, new Trap("harmless")), "harmless");
   },
 );
 
