@@ -29,6 +29,7 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
   void endWithParent();
   const found = findRun(importers, boot);
   const ended = Promise.withResolvers<number>();
+  let hasBegun = false;
   found.catch((error) => {
     exitIfMeant(error);
     reportUncaught(error);
@@ -41,6 +42,7 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
   }, {
     prepare: () => found.then(() => undefined),
     run: async (_call, args: unknown[], fields: Record<string, unknown> = {}) => {
+      hasBegun = true;
       const run = await found;
       try {
         const result = await run(args, fields);
@@ -55,6 +57,8 @@ export async function runChild(importers: readonly Importer[]): Promise<never> {
     },
   });
   channel = session;
+  // Arguments that cannot be read here: the parent has the error, and closes the channel.
+  void session.closed.then(() => hasBegun || ended.resolve(1));
   const code = await ended.promise;
   // The result is with the parent when the parent closes the channel.
   await session.closed;

@@ -10,6 +10,7 @@ import { toText } from "@std/streams/to-text";
 import { ConnectionClosedError, Queue } from "../../ipc/mod.ts";
 import { Process, type ProcessOptions, type TargetFunction } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
+import { kindOf, Trap } from "./serializer_targets.ts";
 import * as targets from "./targets.ts";
 
 const MODULE = new URL("targets.ts", import.meta.url);
@@ -191,4 +192,16 @@ leakTest("Process.stdout: pipes that nobody reads do not hold up the child's end
   assertEquals(child.exitCode, 0);
   assertStringIncludes(await toText(child.stdout), "few words");
   await child.stderr.cancel();
+});
+
+leakTest("Process ends with exit code 1 when its arguments cannot be read there", async () => {
+  await using child = new Process({
+    module: import.meta.resolve("./serializer_targets.ts"),
+    target: kindOf,
+    args: [new Trap("throw")],
+  });
+  await child.start();
+  await assertRejects(() => child.result(), RangeError, "not to be read here");
+  assertEquals(await child.join({ timeoutMs: 30_000 }), true);
+  assertEquals(child.exitCode, 1);
 });
