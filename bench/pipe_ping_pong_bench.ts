@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bareEchoPeer } from "./bare_echo_peer.ts";
 import { connectionContestant, pingPong } from "./connection_subject.ts";
 import type { Scenario } from "./harness.ts";
 import { pythonPeer } from "./python_peer.ts";
@@ -21,5 +22,7 @@ export const scenario: Scenario = {
       program: "connection.py",
       args: ["ping-pong", "pipe"],
     }),
+    // The part that no library can save: ours may take twice as long.
+    bareEchoPeer(0.5, 5_000),
   ],
 };

@@ -45,6 +45,8 @@ export interface Channel {
   pass(): unknown;
 }
 
+const NO_HEAD = new Uint8Array(0);
+
 /** How many bytes a message counts for. */
 export function weightOf({ head, body }: Outgoing): number {
   return head.length + body.length + MESSAGE_OVERHEAD;
@@ -57,6 +59,11 @@ export function joinMessage({ head, body }: Outgoing): Uint8Array<ArrayBuffer> {
   bytes.set(head);
   bytes.set(rest, head.length);
   return bytes;
+}
+
+/** A message of bytes that nobody else uses. */
+export function ownMessage(bytes: Uint8Array): Outgoing {
+  return { head: NO_HEAD, body: bytes, isOwned: true };
 }
 
 /** A message that can wait while its sender goes on to use the bytes. */

@@ -37,6 +37,9 @@ export interface Connected {
   readonly root: RemoteObject;
 }
 
+/** The other side has the key, and speaks Python's side of the protocol, or that of a later version. */
+export class NotNativeError extends ProtocolError {}
+
 /** Connects to a hub, proves the key, has the other side prove it, and starts a session. */
 export async function connectSession(
   address: Address,
@@ -81,7 +84,7 @@ async function shakeHands(
   if (ticket !== undefined) {
     await showTicket(stream, ticket, hello);
   } else if (!await authenticateServer(stream, key, { allowLegacy }, hello)) {
-    throw new ProtocolError(
+    throw new NotNativeError(
       `Cannot connect to ${peer}: it has the key, but does not speak the native protocol of this package`,
     );
   }
@@ -100,7 +103,8 @@ async function shakeHands(
   return { session, root: rootObject(answer) };
 }
 
-async function connectTcp(address: Address, peer: string): Promise<Deno.TcpConn> {
+/** Opens a connection to an address. */
+export async function connectTcp(address: Address, peer: string): Promise<Deno.TcpConn> {
   // Not every system takes the address that means "every interface" for this machine.
   const hostname = address.hostname === "0.0.0.0"
     ? "127.0.0.1"

@@ -1,5 +1,6 @@
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Channel, keepMessage, MESSAGE_OVERHEAD, weightOf, WINDOW_BYTES } from "./_channel.ts";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "./_limits.ts";
 import { Line, waitLeaving } from "./_line.ts";
 import type { Outgoing } from "./_native_codec.ts";
 import { Stash } from "./_stash.ts";
@@ -21,9 +22,16 @@ export const Kind = {
   REFUSED: 3,
   /** Another process is about to take this end as well: a word by which it will be known. */
   PASSED: 4,
-  /** A part of a message that is sent in several. */
+  /** A part of a message that is sent in several; the last one is a message. */
   PART: 5,
+  /** Parts come: uint32, how many bytes the message has. */
+  LARGE: 6,
 } as const;
+
+const NO_HEAD = new Uint8Array(0);
+
+/** What may be on its way: of large messages several, so that the next one does not wait for the credit of the last. */
+const CREDIT_BYTES = 4 * WINDOW_BYTES;
 
 /** What carries it, whole and in order. */
 export interface Wire {
@@ -64,7 +72,8 @@ export class CreditChannel implements Channel {
   readonly #line = new Line();
   /** Bytes that may be sent still. */
   #credit = 0;
-  #parts: Uint8Array<ArrayBuffer>[] = [];
+  /** The message that comes in parts, and how much of it is here. */
+  #large: LargeMessage | undefined;
   /** Bytes that were taken, and that the other side does not know of. */
   #taken = 0;
   #isWanted = false;
@@ -110,7 +119,7 @@ export class CreditChannel implements Channel {
   want(): void {
     if (this.#isWanted || !this.isReadable || this.#end !== undefined) return;
     this.#isWanted = true;
-    this.#postCredit(WINDOW_BYTES);
+    this.#postCredit(CREDIT_BYTES);
   }
 
   async send(message: Outgoing, options: WaitOptions): Promise<void> {
@@ -161,24 +170,46 @@ export class CreditChannel implements Channel {
     this.#wire.letGo();
   }
 
+  /** Waits until what was put is out of this process's hands. */
+  flushed(): Promise<void> {
+    return this.#wire.flushed();
+  }
+
   /** Tells the other side that it need not send any more. */
   refuse(): void {
     this.#wire.post(Kind.REFUSED);
   }
 
-  /** Takes what came over the wire. The rest belongs to this channel. */
-  receive(kind: number | undefined, rest: Uint8Array<ArrayBuffer>): void {
+  /**
+   * Takes what came over the wire.
+   *
+   * @param rest What is behind the kind.
+   * @param whose Whether it belongs to this channel, or holds during this call alone.
+   */
+  receive(
+    kind: number | undefined,
+    rest: Uint8Array<ArrayBuffer>,
+    whose: "given" | "lent",
+  ): void {
     switch (kind) {
-      case Kind.MESSAGE:
+      case Kind.MESSAGE: {
+        const large = this.#large;
+        this.#large = undefined;
         if (!this.isReadable || this.#end !== undefined) return;
-        this.#stash.push(this.#joinParts(rest));
+        if (large !== undefined) this.#stash.push(large.finish(rest));
+        else this.#stash.push(whose === "lent" ? rest.slice() : rest);
         return this.onInput();
+      }
       case Kind.PART:
-        this.#parts.push(rest);
+        if (this.#large === undefined) break;
+        return this.#large.add(rest);
+      case Kind.LARGE:
+        if (rest.length !== 4 || this.#large !== undefined) break;
+        this.#large = new LargeMessage(this.peer, readUint32(rest));
         return;
       case Kind.CREDIT: {
         if (rest.length !== 4) break;
-        this.#credit += new DataView(rest.buffer, rest.byteOffset).getUint32(0);
+        this.#credit += readUint32(rest);
         while (this.#credit > 0 && this.#line.length > 0) this.#line.next();
         return this.onRoom();
       }
@@ -213,19 +244,6 @@ export class CreditChannel implements Channel {
     await this.#wire.close();
   }
 
-  #joinParts(last: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    if (this.#parts.length === 0) return last;
-    const parts = [...this.#parts, last];
-    this.#parts = [];
-    const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
-  }
-
   #unwanted(): ConnectionLostError {
     return new ConnectionLostError(
       `Cannot send: ${this.peer} has closed the connection and takes nothing any more`,
@@ -242,8 +260,50 @@ export class CreditChannel implements Channel {
   }
 
   #postCredit(bytes: number): void {
-    const body = new Uint8Array(4);
-    new DataView(body.buffer).setUint32(0, bytes);
-    this.#wire.post(Kind.CREDIT, { head: new Uint8Array(0), body });
+    this.#wire.post(Kind.CREDIT, { head: NO_HEAD, body: writeUint32(bytes) });
   }
+}
+
+/** A message that comes in parts. Nothing is allocated before the first of them is here. */
+class LargeMessage {
+  readonly #peer: string;
+  readonly #length: number;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+  #end = 0;
+
+  constructor(peer: string, length: number) {
+    this.#peer = peer;
+    this.#length = length;
+    if (length > DEFAULT_MAX_MESSAGE_BYTES) throw this.#malformed();
+  }
+
+  add(part: Uint8Array): void {
+    if (this.#end + part.length > this.#length) throw this.#malformed();
+    this.#bytes ??= new Uint8Array(this.#length);
+    this.#bytes.set(part, this.#end);
+    this.#end += part.length;
+  }
+
+  finish(last: Uint8Array): Uint8Array<ArrayBuffer> {
+    this.add(last);
+    if (this.#end < this.#length) throw this.#malformed();
+    return this.#bytes!;
+  }
+
+  #malformed(): ProtocolError {
+    return new ProtocolError(
+      `Cannot read from ${this.#peer}: the parts of a message of ${this.#length} bytes`,
+    );
+  }
+}
+
+/** A number as four bytes. */
+export function writeUint32(value: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+function readUint32(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
 }

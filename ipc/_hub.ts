@@ -10,7 +10,13 @@ import {
   MAX_HELLO_BYTES,
 } from "./_limits.ts";
 import { type Hello, readHello, writeHello } from "./_messages.ts";
-import { isPickle, refusePython } from "./_python_door.ts";
+import {
+  isPickle,
+  PromptStream,
+  type PythonDoor,
+  type PythonGuest,
+  refusePython,
+} from "./_python_door.ts";
 import { Session } from "./_session.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ProtocolError } from "./errors.ts";
@@ -27,8 +33,12 @@ export interface HubOptions {
   methods: Readonly<Record<string, LentMethod>>;
   /** Told of each connection that has proved the key. */
   onSession?: ((session: Session, hello: Hello) => void) | undefined;
-  /** Told of each connection that failed: a wrong key, another protocol, a stall. */
-  onRefused?: ((error: unknown) => void) | undefined;
+  /** Serves those who speak Python's side of the protocol. Without it they are refused. */
+  python?: PythonDoor | undefined;
+  /** Called before a newcomer is challenged. What it waits for counts as time of the handshake. */
+  beforeHandshake?: ((from: Address) => Promise<void> | undefined) | undefined;
+  /** Told of each connection that failed: a wrong key, another protocol, a stall; and where it came from. */
+  onRefused?: ((error: unknown, from?: Address) => void) | undefined;
   /** Whether the process may end although the hub listens. */
   background?: boolean | undefined;
   maxMessageBytes?: number | undefined;
@@ -46,6 +56,7 @@ export interface HubOptions {
 export class Hub {
   readonly #options: HubOptions;
   readonly #sessions = new Set<Session>();
+  readonly #guests = new Set<PythonGuest>();
   /** Connections that have not proved the key yet, oldest first. */
   readonly #newcomers = new Set<Deno.TcpConn>();
   readonly #pending = new Set<Promise<void>>();
@@ -64,7 +75,7 @@ export class Hub {
 
   /** How many connections have proved the key. */
   get connections(): number {
-    return this.#sessions.size;
+    return this.#sessions.size + this.#guests.size;
   }
 
   /**
@@ -102,7 +113,10 @@ export class Hub {
       conn.ref();
       close(conn);
     }
-    await Promise.all([...this.#sessions].map((session) => session.close(reason)));
+    await Promise.all([
+      ...[...this.#sessions].map((session) => session.close(reason)),
+      ...[...this.#guests].map((guest) => guest.close()),
+    ]);
     await this.#accepting;
     await Promise.all(this.#pending);
   }
@@ -126,7 +140,7 @@ export class Hub {
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
     const { maxConnections = DEFAULT_MAX_CONNECTIONS, onRefused } = this.#options;
-    if (this.#sessions.size + this.#newcomers.size >= maxConnections) {
+    if (this.connections + this.#newcomers.size >= maxConnections) {
       close(conn);
       onRefused?.(new RangeError(`Cannot take a connection: ${maxConnections} are open`));
       return;
@@ -143,11 +157,15 @@ export class Hub {
     const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS } = this.#options;
     const timer = setTimeout(() => close(conn), handshakeTimeoutMs);
     if (this.#options.background === true) Deno.unrefTimer(Number(timer));
+    // It cannot be asked for once the connection is closed.
+    const { hostname, port } = conn.remoteAddr;
+    const from = { hostname, port };
     try {
+      await this.#options.beforeHandshake?.(from);
       await this.#welcome(conn);
     } catch (error) {
       close(conn);
-      onRefused?.(error);
+      onRefused?.(error, from);
     } finally {
       clearTimeout(timer);
       this.#newcomers.delete(conn);
@@ -155,19 +173,39 @@ export class Hub {
   }
 
   async #welcome(conn: Deno.TcpConn): Promise<void> {
-    const { key, allowLegacy, redeem, methods, maxMessageBytes } = this.#options;
+    const { key, allowLegacy, redeem, methods, maxMessageBytes, python } = this.#options;
     const { background = false } = this.#options;
     const { hostname, port } = conn.remoteAddr;
     conn.setNoDelay(true);
-    const stream = new FrameStream(conn, {
+    const prompt = python === undefined ? undefined : new PromptStream(conn);
+    const stream = new FrameStream(prompt ?? conn, {
       peer: formatAddress({ hostname, port }),
       maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES,
     });
     await authenticateClient(stream, key, { allowLegacy, redeem });
-    stream.maxFrameBytes = MAX_HELLO_BYTES;
-    const frame = await stream.receive();
+    // A Python peer's first request has the arguments of what it creates.
+    const maxFrameBytes = maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    stream.maxFrameBytes = python === undefined ? MAX_HELLO_BYTES : maxFrameBytes;
+    let frame = stream.take()?.slice();
+    if (frame === undefined) {
+      prompt?.promiseShort();
+      frame = await stream.receive();
+    }
     // The other side only wanted to try the key, or was closed with the hub.
     if (frame === undefined || this.#listener === undefined) return stream.close();
+    if (isPickle(frame) && python !== undefined) {
+      const { hostname: host, port: here } = conn.localAddr as Deno.NetAddr;
+      const guest = python({
+        stream,
+        prompt: prompt!,
+        first: frame,
+        local: { hostname: host, port: here },
+        remote: { hostname, port },
+      });
+      this.#guests.add(guest);
+      guest.closed.then(() => this.#guests.delete(guest));
+      return;
+    }
     if (isPickle(frame)) {
       await refusePython(stream);
       stream.close();
@@ -179,7 +217,7 @@ export class Hub {
     if (hello === undefined) {
       throw new ProtocolError(`Cannot serve ${stream.peer}: its first message is not readable`);
     }
-    stream.maxFrameBytes = maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    stream.maxFrameBytes = maxFrameBytes;
     stream.send(writeHello({ methods: Object.keys(methods) }));
     const session = new Session(stream, { methods, background });
     this.#sessions.add(session);

@@ -2,11 +2,13 @@ import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { type LentMethod, type Seat, setLender } from "../coroutine/_lending.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { Ticket } from "./_authentication.ts";
-import { type Channel, joinMessage } from "./_channel.ts";
+import { type Channel, ownMessage, weightOf } from "./_channel.ts";
 import { CreditChannel, Kind } from "./_credit_channel.ts";
 import { acquireHub, type FamilyHub, type LentReference, releaseHub } from "./_family.ts";
+import { waitLeaving } from "./_line.ts";
 import type { Mailbox } from "./_mailbox.ts";
 import type { Outgoing } from "./_native_codec.ts";
+import { whenNeverTaken } from "./_passing.ts";
 import type { Session } from "./_session.ts";
 import { SessionWire } from "./_session_wire.ts";
 import { EofError } from "./connection_errors.ts";
@@ -18,10 +20,11 @@ export const OTHER_END = "the other end of the pipe";
 /** How long an end that was passed on, and is open nowhere, waits for the one who takes it. */
 const UNTAKEN_LIMIT_MS = 20_000;
 
+/** A sender waits until a message of this size has left. */
+const LARGE_BYTES = 64 * 1024;
+
 /** The most words of those who are about to take an end that are kept. */
 const MOST_TOKENS = 1024;
-
-const NO_HEAD = new Uint8Array(0);
 
 /** What crosses in place of an end of a pipe. */
 export interface EndReference extends LentReference {
@@ -108,6 +111,7 @@ export class PipeEnd {
     const token = crypto.randomUUID();
     this.#passed(token);
     this.#isIdleHere = true;
+    whenNeverTaken(() => this.#recall(token));
     return {
       port: hub.port,
       id,
@@ -130,6 +134,15 @@ export class PipeEnd {
   #passed(token: string): void {
     this.#tokens.push(token);
     if (this.#tokens.length > MOST_TOKENS) this.#tokens.shift();
+    this.#update();
+  }
+
+  /** Who was given the word is dead. That counts as if it had had the end. */
+  #recall(token: string): void {
+    const at = this.#tokens.indexOf(token);
+    if (at < 0) return;
+    this.#tokens.splice(at, 1);
+    this.#wasTaken = true;
     this.#update();
   }
 
@@ -189,7 +202,7 @@ export class PipeEnd {
         if (!isRefused) channel.refuse();
         isRefused = true;
       }
-      while (channel.hasInput && outbox.hasRoom) outbox.put(channel.take()!);
+      while (channel.hasInput && outbox.hasRoom) outbox.put(ownMessage(channel.take()!));
       if (channel.end !== undefined && !channel.hasInput && holder.writes) {
         outbox.writers.delete(putAll);
         holder.writes = false;
@@ -202,7 +215,7 @@ export class PipeEnd {
       // To take one may bring the next one in, which must not overtake it.
       isGiving = true;
       while (channel.hasRoom && inbox.hasMessage) {
-        channel.put({ head: NO_HEAD, body: inbox.take()!, isOwned: true });
+        channel.put(inbox.takeMessage()!);
       }
       isGiving = false;
       if (!inbox.hasMessage && inbox.end !== undefined) void channel.closeWrite();
@@ -221,7 +234,7 @@ export class PipeEnd {
         inbox?.readers.add(giveAll);
         putAll();
       }
-      channel.receive(bytes[0], bytes.slice(1));
+      channel.receive(bytes[0], bytes.subarray(1), "lent");
       if (bytes[0] === Kind.CREDIT) giveAll();
     });
     void session.closed.then(() => {
@@ -338,7 +351,12 @@ export class LocalChannel implements Channel {
   async send(message: Outgoing, options: WaitOptions): Promise<void> {
     this.#end.use();
     if (this.#writeEnd !== undefined) throw this.#writeEnd;
-    await this.#end.outbox!.putWithin(joinMessage(message), options);
+    const outbox = this.#end.outbox!;
+    await outbox.putWithin(message, options);
+    // Who sends the next one too soon has it copied once more.
+    if (weightOf(message) < LARGE_BYTES) return;
+    const what = `Cannot send: ${OTHER_END} did not take what was sent`;
+    await waitLeaving(outbox.flushed(), options, what);
   }
 
   closeWrite(): Promise<void> {

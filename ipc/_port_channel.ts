@@ -25,7 +25,7 @@ export function openPort(port: MessagePort): CreditChannel {
     const [kind, bytes] = readPost(data);
     if (kind === CLOSED) return wire.lose();
     try {
-      channel.receive(kind, bytes ?? new Uint8Array(0));
+      channel.receive(kind, bytes ?? new Uint8Array(0), "given");
     } catch (error) {
       channel.lose(error as Error);
       void wire.close();

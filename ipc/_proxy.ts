@@ -3,16 +3,27 @@ import type { RemoteObject, Session } from "./_session.ts";
 import { ConnectionClosedError } from "./errors.ts";
 import type { Remote } from "./remote.ts";
 
+/** What carries the calls of proxies: a session, or what stands for one. */
+export type Caller = Pick<Session, "call" | "release">;
+
 interface Target {
-  readonly session: Session;
+  readonly session: Caller;
   readonly object: RemoteObject;
   released: boolean;
 }
 
 const targets = new WeakMap<object, Target>();
 
-/** Makes the proxy of a remote object. */
-export function makeProxy<T>(session: Session, object: RemoteObject): Remote<T> {
+/**
+ * Makes the proxy of a remote object.
+ *
+ * @param more Gives it more than its methods.
+ */
+export function makeProxy<T>(
+  session: Caller,
+  object: RemoteObject,
+  more?: (proxy: object) => void,
+): Remote<T> {
   const target: Target = { session, object, released: false };
   const proxy: Record<string | symbol, unknown> = {};
   for (const name of object.methods) {
@@ -26,6 +37,7 @@ export function makeProxy<T>(session: Session, object: RemoteObject): Remote<T> 
   Object.defineProperty(proxy, Symbol.asyncDispose, {
     value: () => Promise.resolve(releaseTarget(target)),
   });
+  more?.(proxy);
   targets.set(proxy, target);
   return Object.freeze(proxy) as unknown as Remote<T>;
 }

@@ -52,7 +52,7 @@ class OpeningWire implements Wire {
         const message = `Cannot use the end of the pipe: ${(cause as Error).message}`;
         return channel.lose(new EofError(message, { cause }));
       }
-      session.takeData((bytes) => channel.receive(bytes[0], bytes.slice(1)));
+      session.takeData((bytes) => channel.receive(bytes[0], bytes.subarray(1), "lent"));
       void session.closed.then(() => {
         channel.lose(new EofError(`Cannot receive: the process that made the pipe is gone`));
       });

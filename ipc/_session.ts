@@ -78,6 +78,8 @@ interface LentObject {
  * - When the connection ends, calls of the other side are aborted, and every seat is left.
  */
 export class Session {
+  /** Above this many bytes that wait to leave, nothing is read. */
+  mostUnsent = HIGH_WATER_BYTES;
   readonly #stream: FrameStream;
   readonly #background: boolean;
   readonly #outgoing = new Map<number, OutgoingCall>();
@@ -395,7 +397,7 @@ export class Session {
       for (let frame = this.#stream.take(); frame !== undefined; frame = this.#stream.take()) {
         this.#onFrame(frame);
       }
-      if (this.#stream.bufferedBytes > HIGH_WATER_BYTES) await this.#drain();
+      if (this.#stream.bufferedBytes > this.mostUnsent) await this.#drain();
     } while (await this.#stream.fill());
   }
 
@@ -408,7 +410,7 @@ export class Session {
       before = now;
     }, STALL_LIMIT_MS);
     try {
-      await this.#stream.drained(HIGH_WATER_BYTES);
+      await this.#stream.drained(this.mostUnsent);
     } finally {
       clearInterval(watch);
     }

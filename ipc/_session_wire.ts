@@ -1,17 +1,19 @@
 import { keepMessage } from "./_channel.ts";
-import { Kind, type Wire } from "./_credit_channel.ts";
+import { Kind, type Wire, writeUint32 } from "./_credit_channel.ts";
 import { SHORT_HEAD_BYTES } from "./_messages.ts";
 import type { Outgoing } from "./_native_codec.ts";
 import type { Session } from "./_session.ts";
 
-/** Larger messages are sent in parts of this size. */
-const PART_BYTES = 256 * 1024;
+/** Larger messages are sent in parts, which are smaller. */
+const LARGEST_WHOLE = 2 * 1024 * 1024;
+const PART_BYTES = 1024 * 1024;
 
 /**
- * So many bytes are given to the session before they have left. With more than a mebibyte it would stop to
- * read, and two sides that both do that would wait for each other.
+ * So many bytes are given to the session before they have left, or one message. With more than its limit the
+ * session would stop to read, and two sides that both do that would wait for each other.
  */
-const MOST_IN_SESSION = 512 * 1024;
+const MOST_IN_SESSION = PART_BYTES + 128 * 1024;
+const LIMIT_OF_SESSION = 2 * LARGEST_WHOLE;
 
 /** Something to send: a kind, and the rest. */
 type Post = [kind: number, message: Outgoing | undefined];
@@ -28,6 +30,7 @@ export class SessionWire implements Wire {
 
   constructor(session: Session, peer: string) {
     this.#session = session;
+    session.mostUnsent = LIMIT_OF_SESSION;
     this.peer = peer;
   }
 
@@ -67,7 +70,8 @@ export class SessionWire implements Wire {
     const headBytes = head?.length ?? 0;
     // Text is at most three bytes a unit.
     const bytes = headBytes + (typeof body === "string" ? body.length * 3 : body?.length ?? 0);
-    if (bytes > PART_BYTES || this.#given + bytes > MOST_IN_SESSION) return false;
+    const isTooMuch = this.#given > 0 && this.#given + bytes > MOST_IN_SESSION;
+    if (bytes > LARGEST_WHOLE || isTooMuch) return false;
     this.#given += bytes;
     const whole = new Uint8Array(SHORT_HEAD_BYTES + 1 + headBytes);
     whole[SHORT_HEAD_BYTES] = kind;
@@ -89,13 +93,18 @@ export class SessionWire implements Wire {
 
 /** What is sent, in parts that are not too large. */
 function* inParts([kind, message]: Post): Generator<Post> {
-  if (kind !== Kind.MESSAGE || message === undefined) return yield [kind, message];
-  const { body } = message;
-  let { head } = message;
+  const body = message === undefined ? NO_HEAD : message.body;
+  if (kind !== Kind.MESSAGE || message === undefined || body.length * 3 <= LARGEST_WHOLE) {
+    return yield [kind, message];
+  }
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+  let { head } = message;
+  const length = head.length + bytes.length;
+  if (length <= LARGEST_WHOLE) return yield [kind, { head, body: bytes }];
+  yield [Kind.LARGE, { head: NO_HEAD, body: writeUint32(length) }];
   let from = 0;
-  for (; bytes.length - from > PART_BYTES / 2; from += PART_BYTES / 2) {
-    yield [Kind.PART, { head, body: bytes.subarray(from, from + PART_BYTES / 2) }];
+  for (; bytes.length - from > PART_BYTES; from += PART_BYTES) {
+    yield [Kind.PART, { head, body: bytes.subarray(from, from + PART_BYTES) }];
     head = NO_HEAD;
   }
   yield [Kind.MESSAGE, { head, body: bytes.subarray(from) }];

@@ -66,7 +66,7 @@ export interface RecvBytesIntoOptions extends WaitOptions {
  * - {@linkcode send} carries objects, {@linkcode sendBytes} bytes; the bytes are what Python's
  *   `Connection.send_bytes` sends. The other side must know which of the two comes.
  * - A send resolves when the message has left this process, or lies where the other end of a pipe finds it.
- *   While the other side takes nothing, sends wait after about a mebibyte: memory stays bounded.
+ *   While the other side takes nothing, sends wait after a few mebibytes: memory stays bounded.
  * - Reading goes on meanwhile, so two sides that both send much before they receive do not wait for each
  *   other for ever.
  * - A receive that was aborted or timed out has taken nothing. A send that was aborted while it waited for

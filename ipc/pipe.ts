@@ -48,8 +48,10 @@ const HEAD_BYTES = 16;
  * - What lies in the pipe is where the pipe was made: when that process ends, the pipe ends.
  * - A receive rejects with an `EofError` when the other end is closed in every process that has it. An end
  *   that was passed on, and is not used here afterwards, does not count here: when the child that has it dies,
- *   the other end learns of it, although nobody has closed the copy that was left. (In Python one has to close
- *   it, or waits for ever.)
+ *   or dies before it has taken the argument, the other end learns of it, although nobody has closed the copy
+ *   that was left. (In Python one has to close it, or waits for ever.)
+ * - A process that passes on an end which it did not make has to live until that is taken, or the end stays
+ *   open until all copies of it are closed.
  * - Messages that were on their way to a process that died are lost with it.
  *
  * Needs no permission while both ends are in one process, and `--allow-net=127.0.0.1` once one is passed on.

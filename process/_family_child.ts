@@ -6,12 +6,19 @@ import {
   releaseHub,
 } from "../ipc/_family.ts";
 import { referencesIn } from "../ipc/_encoding.ts";
+import type { WireForm } from "../ipc/_portable.ts";
 import type { Boot } from "./_boot.ts";
 import { exitCodeOf } from "./_exit_code.ts";
 import { keepAlive } from "./_keep_alive.ts";
 import { resolvePermissions, withNet } from "./_permission_flags.ts";
 import { releaseGuarded } from "./_reaper.ts";
-import { spawnChild, type Spawned, type SpawnOptions } from "./_spawn.ts";
+import {
+  type MainProgram,
+  spawnChild,
+  type Spawned,
+  type SpawnOptions,
+  type TargetProgram,
+} from "./_spawn.ts";
 import { state } from "./_state.ts";
 import type { Permissions } from "./permissions.ts";
 
@@ -48,10 +55,12 @@ export class FamilyChild {
     const hub = acquireHub();
     const expected = hub.expect();
     try {
-      const reachable = portsOf(options.given).filter((port) => port !== hub.port)
+      const references = referencesIn(options.given);
+      const reachable = portsOf(references).filter((port) => port !== hub.port)
         .reduce<Permissions>((to, port) => withNet(to, `127.0.0.1:${port}`), options.permissions);
       this.#spawned = spawnChild({
         ...options.spawn,
+        program: references.length === 0 ? options.spawn.program : withIpc(options.spawn.program),
         boot: {
           ...options.boot,
           port: hub.port,
@@ -130,8 +139,17 @@ export class FamilyChild {
   }
 }
 
+/**
+ * What is passed as a reference is known in the child also when the module of its target needs only the type.
+ * A child that gets none is spared what the module costs.
+ */
+function withIpc(program: TargetProgram | MainProgram): TargetProgram | MainProgram {
+  if ("mainModule" in program) return program;
+  return { ...program, modules: [...program.modules, import.meta.resolve("../ipc/mod.ts")] };
+}
+
 /** The ports on loopback of the objects that are passed as references. */
-function portsOf(given: unknown): number[] {
-  const ports = referencesIn(given).map(({ data }) => (data as Partial<LentReference>).port);
+function portsOf(references: readonly WireForm[]): number[] {
+  const ports = references.map(({ data }) => (data as Partial<LentReference>).port);
   return [...new Set(ports.filter((port) => port !== undefined))];
 }

@@ -10,8 +10,9 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { encode } from "../ipc/_encoding.ts";
 import type { ChildSession } from "../ipc/_family.ts";
+import { Passing } from "../ipc/_passing.ts";
 import type { Session } from "../ipc/_session.ts";
-import { FamilyChild } from "./_family_child.ts";
+import { FamilyChild, type FamilyChildOptions } from "./_family_child.ts";
 import { INTERNALS, type ProcessInternals, SELF, type SelfInternals } from "./_internals.ts";
 import { keepAlive } from "./_keep_alive.ts";
 import { checkNiceness } from "./_niceness.ts";
@@ -100,6 +101,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   readonly #result = Promise.withResolvers<Awaited<ReturnType<F>>>();
   readonly #exited = Promise.withResolvers<void>();
   #child: FamilyChild | undefined;
+  /** What the child was given, and may never take. */
+  readonly #passing = new Passing();
   #isClosed = false;
 
   static {
@@ -364,11 +367,11 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   /** The arguments and, for a subclass, the fields, when both can be carried. */
   #readCall(): unknown[] {
     const args = [...this.#options.args ?? []];
-    encode(args);
+    this.#passing.collect(() => encode(args));
     if (this.#subclass === undefined) return [args];
     const fields = Object.fromEntries(Object.entries(this));
     try {
-      encode(fields);
+      this.#passing.collect(() => encode(fields));
     } catch (error) {
       const { message } = error as Error;
       throw new TypeError(
@@ -385,7 +388,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     const { stdout = "inherit", stderr = "inherit", memoryLimitMb, niceness } = this.#options;
     const companions = this.#options[INTERNALS]?.companions ?? [];
     const self = this as unknown as Process;
-    this.#child = new FamilyChild({
+    const options: FamilyChildOptions = {
       spawn: {
         program: {
           modules: [this.#module, ...companions],
@@ -406,9 +409,11 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       isBackground: this.#isBackground(),
       onEnd: () => {
         alive.delete(self);
+        this.#passing.recall();
         return this.#death();
       },
-    });
+    };
+    this.#child = this.#passing.collect(() => new FamilyChild(options));
     alive.add(self);
     this.#child.exited.then(this.#exited.resolve);
     return this.#child.arrived;
@@ -435,7 +440,7 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       throw reason;
     }
     // Not sent before that answer: the target may end the process at once, and with it the answer.
-    session.call(root, "run", call, options)
+    this.#passing.collect(() => session.call(root, "run", call, options))
       .then(
         (value) => this.#result.resolve(value as Awaited<ReturnType<F>>),
         async (error) => this.#result.reject(await this.#explain(error, session)),

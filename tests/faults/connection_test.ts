@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { concat, fromHex, longFrame, shortFrame, utf8 } from "../ipc/_bytes.ts";
-import { pattern } from "../ipc/_connections.ts";
+import { pattern, pipeTest } from "../ipc/_connections.ts";
 import { hang, receiveOne, sendHuge } from "../ipc/connection_targets.ts";
 import { createRandom } from "../coroutine/_random.ts";
 import {
@@ -13,11 +13,11 @@ import {
   pipe,
   ProtocolError,
 } from "../../ipc/mod.ts";
-import { Process } from "../../process/mod.ts";
+import { Process, ProcessDiedError } from "../../process/mod.ts";
 import { guard } from "../support/guard.ts";
-import { leakTest } from "../support/leaks.ts";
 
 const MODULE = new URL("../ipc/connection_targets.ts", import.meta.url);
+const SPINS_AT_IMPORT = new URL("fixtures/spins_at_import.ts", import.meta.url);
 const SEED = 20_261;
 const MIB = 1024 * 1024;
 
@@ -29,7 +29,7 @@ function createBelow(): (end: number) => number {
 
 // Processes that are killed
 
-leakTest(
+pipeTest(
   "Connection.recv() rejects when the process that has the other end is killed",
   async () => {
     const [here, there] = pipe<unknown>();
@@ -49,7 +49,7 @@ leakTest(
   },
 );
 
-leakTest("Connection ends when the sender is killed in the midst of 100 MB", async () => {
+pipeTest("Connection ends when the sender is killed in the midst of 100 MB", async () => {
   const [here, there] = pipe<unknown>();
   await using child = new Process({ module: MODULE, target: sendHuge, args: [there, 100e6] });
   await child.start();
@@ -65,7 +65,7 @@ leakTest("Connection ends when the sender is killed in the midst of 100 MB", asy
   await there.close();
 });
 
-leakTest("Connection.sendBytes() rejects when the receiver of 100 MB is killed", async () => {
+pipeTest("Connection.sendBytes() rejects when the receiver of 100 MB is killed", async () => {
   const [here, there] = pipe<unknown>();
   await using child = new Process({ module: MODULE, target: hang, args: [there] });
   await child.start();
@@ -80,7 +80,7 @@ leakTest("Connection.sendBytes() rejects when the receiver of 100 MB is killed",
   await there.close();
 });
 
-leakTest("Connection between two children ends for the one that is left", async () => {
+pipeTest("Connection between two children ends for the one that is left", async () => {
   const [one, two] = pipe<unknown>();
   await using dead = new Process({ module: MODULE, target: hang, args: [one] });
   await using left = new Process({ module: MODULE, target: receiveOne, args: [two] });
@@ -98,6 +98,40 @@ leakTest("Connection between two children ends for the one that is left", async 
   await also.join();
   for (const end of [one, two, ready, tell]) await end.close();
 });
+
+pipeTest(
+  "Connection ends when the process that was given the other end is killed before it takes it",
+  async () => {
+    const [here, there] = pipe<unknown>();
+    const waiting = assertRejects(() => here.recv(), EofError);
+    await using child = new Process({ module: SPINS_AT_IMPORT, target: "never", args: [there] });
+    const started = assertRejects(() => child.start(), ProcessDiedError);
+    child.kill();
+    await started;
+    await guard(waiting, () => "the receive to end, although the copy here is open");
+    // Who uses it here afterwards takes it up again.
+    await there.send("still here");
+    assertEquals(await here.recv(), "still here");
+    await here.close();
+    await there.close();
+  },
+);
+
+pipeTest(
+  "Connection ends when the process that was given the other end is killed as it takes it",
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      const [here, there] = pipe<unknown>();
+      await using child = new Process({ module: MODULE, target: receiveOne, args: [there] });
+      await child.start();
+      child.kill();
+      await assertRejects(() => guard(here.recv(), () => `the end of round ${round}`), EofError);
+      await child.join();
+      await here.close();
+      await there.close();
+    }
+  },
+);
 
 // Broken streams
 

@@ -2,6 +2,7 @@ import { decode, encode } from "../../ipc/_encoding.ts";
 import { acquireHub, releaseHub } from "../../ipc/_family.ts";
 import { connect, type Connection, Listener, pipe, type PipeOptions } from "../../ipc/mod.ts";
 import { guard } from "../support/guard.ts";
+import { leakTest } from "../support/leaks.ts";
 import { settle } from "../support/settle.ts";
 import { utf8 } from "./_bytes.ts";
 
@@ -38,24 +39,42 @@ function pair(here: Pair["here"], there: Pair["there"], ...others: AsyncDisposab
   };
 }
 
+/** How many wait until nothing is lent. */
+let watching = 0;
+
 /**
- * A pair of which ends crossed. The process that made the pipe and the one that has its ends are the same here, so
- * the test ends when the first of them has noticed as well that the ends are closed.
+ * Begins to watch what this process lends. A process learns a moment later that others have closed what they had of
+ * it, which would be in the next test.
+ *
+ * @returns Waits until nothing is lent any more; the last one who watches does.
  */
-async function openCrossed(
-  open: () => Promise<Pick<Pair, "here" | "there">>,
-): Promise<Pair> {
+function watchLending(): () => Promise<void> {
   const hub = acquireHub();
-  const { here, there } = await open();
-  return pair(here, there, {
-    async [Symbol.asyncDispose](): Promise<void> {
-      const released = (async () => {
-        while (hub.users > 1) await settle();
-      })();
-      await guard(released, () => "the end of what was lent");
-      await releaseHub(hub);
-    },
+  watching++;
+  return async () => {
+    const isLast = --watching === 0;
+    const released = (async () => {
+      while (isLast && hub.users > 1) await settle();
+    })();
+    await guard(released, () => "the end of what was lent");
+    await releaseHub(hub);
+  };
+}
+
+/** A test in which ends of pipes go to other processes. It ends when this one has noticed that they came back. */
+export function pipeTest(name: string, fn: () => Promise<void>): void {
+  leakTest(name, async () => {
+    const endLending = watchLending();
+    await fn();
+    await endLending();
   });
+}
+
+/** A pair of which ends crossed, in one process that is the maker of the pipe and those who have its ends. */
+async function openCrossed(open: () => Promise<Pick<Pair, "here" | "there">>): Promise<Pair> {
+  const endLending = watchLending();
+  const { here, there } = await open();
+  return pair(here, there, { [Symbol.asyncDispose]: endLending });
 }
 
 async function overListener(listener: Listener, options: object): Promise<Pair> {

@@ -22,7 +22,7 @@ import { guard } from "../support/guard.ts";
 import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { utf8 } from "./_bytes.ts";
-import { pattern, WAYS } from "./_connections.ts";
+import { pattern, pipeTest, WAYS } from "./_connections.ts";
 
 const REASON = new Error("enough");
 const MIB = 1024 * 1024;
@@ -113,6 +113,24 @@ for (const { name, open } of WAYS) {
     const arrived = await there.recv();
     assertEquals(arrived, { a: [1] });
     assert(arrived !== object);
+  });
+
+  Deno.test(`${name} copies large messages as well, those that wait and those that leave at once`, async () => {
+    await using pair = await open();
+    const { here, there } = pair;
+    const sizes = [300_000, MIB, 3 * MIB, MIB, 70_000, 5, MIB, MIB, 2 * MIB];
+    const sent = sizes.map((size) => {
+      const bytes = pattern(size, size);
+      const sending = here.sendBytes(bytes);
+      bytes.fill(9);
+      return sending;
+    });
+    for (const size of sizes) {
+      const bytes = await there.recvBytes();
+      assertEquals(bytes.length, size);
+      assert(Uint8Array.prototype.every.call(bytes, (b, i) => b === pattern1(i, size)));
+    }
+    await Promise.all(sent);
   });
 
   Deno.test(`${name} keeps the boundaries of messages [cpython: _TestPoll.test_strings, _TestPoll.test_boundaries]`, async () => {
@@ -442,7 +460,7 @@ Deno.test("Connection.send() uses the codec that was given", async () => {
   await assertRejects(() => plain.send(here), TypeError, "its codec stays in this process");
 });
 
-Deno.test("Connection carries ends of pipes and queues", async () => {
+pipeTest("Connection carries ends of pipes and queues", async () => {
   const [here, there] = pipe<unknown>();
   const [inner, other] = pipe<string>();
   await using queue = new Queue<string>();

@@ -11,34 +11,39 @@ import {
 } from "../../ipc/mod.ts";
 import { Pool, Process } from "../../process/mod.ts";
 import { guard } from "../support/guard.ts";
-import { leakTest } from "../support/leaks.ts";
 import { assertPending } from "../support/settle.ts";
-import { cross, pattern } from "./_connections.ts";
+import { cross, pattern, pipeTest } from "./_connections.ts";
 import { echo, echoBytes, passOn, receiveOne, sendOne } from "./connection_targets.ts";
 
 const MODULE = new URL("connection_targets.ts", import.meta.url);
 
-Deno.test("pipe() without duplex has one end that receives and one that sends [cpython: _TestConnection.test_duplex_false]", async () => {
-  const [reader, writer] = pipe<never, string>({ duplex: false });
-  assertEquals([reader.readable, reader.writable], [true, false]);
-  assertEquals([writer.readable, writer.writable], [false, true]);
-  await writer.send("one");
-  assertEquals(await reader.recv(), "one");
-  const wrong = writer as unknown as Connection<string>;
-  await assertRejects(() => reader.send("no" as never), TypeError, "read-only");
-  await assertRejects(() => reader.closeWrite(), TypeError, "read-only");
-  for (const use of [() => wrong.recv(), () => wrong.poll(), () => wrong.recvBytes()]) {
-    await assertRejects(use, TypeError, "write-only");
-  }
-  const [crossedReader, crossedWriter] = cross([reader, writer]) as [typeof reader, typeof writer];
-  assertEquals([crossedReader.readable, crossedReader.writable], [true, false]);
-  assertEquals([crossedWriter.readable, crossedWriter.writable], [false, true]);
-  await crossedWriter.send("two");
-  assertEquals(await crossedReader.recv(), "two");
-  for (const end of [crossedWriter, crossedReader, writer, reader]) await end.close();
-});
+pipeTest(
+  "pipe() without duplex has one end that receives and one that sends [cpython: _TestConnection.test_duplex_false]",
+  async () => {
+    const [reader, writer] = pipe<never, string>({ duplex: false });
+    assertEquals([reader.readable, reader.writable], [true, false]);
+    assertEquals([writer.readable, writer.writable], [false, true]);
+    await writer.send("one");
+    assertEquals(await reader.recv(), "one");
+    const wrong = writer as unknown as Connection<string>;
+    await assertRejects(() => reader.send("no" as never), TypeError, "read-only");
+    await assertRejects(() => reader.closeWrite(), TypeError, "read-only");
+    for (const use of [() => wrong.recv(), () => wrong.poll(), () => wrong.recvBytes()]) {
+      await assertRejects(use, TypeError, "write-only");
+    }
+    const [crossedReader, crossedWriter] = cross([reader, writer]) as [
+      typeof reader,
+      typeof writer,
+    ];
+    assertEquals([crossedReader.readable, crossedReader.writable], [true, false]);
+    assertEquals([crossedWriter.readable, crossedWriter.writable], [false, true]);
+    await crossedWriter.send("two");
+    assertEquals(await crossedReader.recv(), "two");
+    for (const end of [crossedWriter, crossedReader, writer, reader]) await end.close();
+  },
+);
 
-Deno.test("pipe() ends for a reader that reads too much at once", async () => {
+pipeTest("pipe() ends for a reader that reads too much at once", async () => {
   const [reader, writer] = pipe<never, string>({ duplex: false });
   await writer.send("one");
   await assertRejects(() => reader.recvBytes({ maxLength: 1 }), RangeError);
@@ -54,7 +59,7 @@ Deno.test("pipe() refuses options that are none", () => {
   }
 });
 
-leakTest(
+pipeTest(
   "pipe() works when one end was closed here after it was passed on [cpython: _TestConnection.test_spawn_close]",
   async () => {
     const [here, there] = pipe<unknown>();
@@ -70,7 +75,7 @@ leakTest(
   },
 );
 
-leakTest("pipe() carries objects to a child and back, and 16 MiB of bytes", async () => {
+pipeTest("pipe() carries objects to a child and back, and 16 MiB of bytes", async () => {
   const [here, there] = pipe<unknown>();
   await using child = new Process({ module: MODULE, target: echo, args: [there] });
   await child.start();
@@ -85,7 +90,7 @@ leakTest("pipe() carries objects to a child and back, and 16 MiB of bytes", asyn
   assertEquals(await child.result(), 4);
 });
 
-leakTest("pipe() joins two children, and ends when its maker has closed both ends", async () => {
+pipeTest("pipe() joins two children, and ends when its maker has closed both ends", async () => {
   const [one, two] = pipe<unknown>();
   await using sender = new Process({ module: MODULE, target: sendOne, args: [one, [1, "two"]] });
   await using receiver = new Process({ module: MODULE, target: receiveOne, args: [two] });
@@ -95,7 +100,7 @@ leakTest("pipe() joins two children, and ends when its maker has closed both end
   assertEquals(await receiver.result(), [1, "two"]);
 });
 
-leakTest("pipe() tells of the end of a child, although the copy here was not closed", async () => {
+pipeTest("pipe() tells of the end of a child, although the copy here was not closed", async () => {
   const [here, there] = pipe<unknown>();
   await using child = new Process({ module: MODULE, target: sendOne, args: [there, "last"] });
   await child.start();
@@ -109,7 +114,7 @@ leakTest("pipe() tells of the end of a child, although the copy here was not clo
   await there.close();
 });
 
-leakTest("pipe() stays open for a copy here that is used", async () => {
+pipeTest("pipe() stays open for a copy here that is used", async () => {
   const [here, there] = pipe<unknown>();
   await using child = new Process({ module: MODULE, target: sendOne, args: [there, 1] });
   await child.start();
@@ -126,7 +131,7 @@ leakTest("pipe() stays open for a copy here that is used", async () => {
   await here.close();
 });
 
-leakTest("pipe() has several senders at one end", async () => {
+pipeTest("pipe() has several senders at one end", async () => {
   const [reader, writer] = pipe<never, unknown>({ duplex: false });
   await using children = new AsyncDisposableStack();
   await Promise.all([1, 2, 3].map(async (n) => {
@@ -141,7 +146,7 @@ leakTest("pipe() has several senders at one end", async () => {
   await reader.close();
 });
 
-leakTest("pipe() goes to a grandchild, and as an argument of a pool's task", async () => {
+pipeTest("pipe() goes to a grandchild, and as an argument of a pool's task", async () => {
   {
     const [here, there] = pipe<unknown>();
     await using child = new Process({
@@ -166,26 +171,29 @@ leakTest("pipe() goes to a grandchild, and as an argument of a pool's task", asy
   await there.close();
 });
 
-Deno.test("pipe() cannot be passed on when it is closed, and is gone for who comes too late", async () => {
-  const [here, there] = pipe<unknown>();
-  const { port, id } = toWire(there)!.data as { port: number; id: string };
-  const crossed = cross(there);
-  await there.close();
-  assertThrows(() => toWire(there), ConnectionClosedError, "Cannot pass on the connection");
-  await crossed.send("in time");
-  assertEquals(await here.recv(), "in time");
-  await crossed.close();
-  await assertRejects(() => here.recv(), EofError);
-  await assertRejects(() =>
-    connectSession({ hostname: "127.0.0.1", port }, { key: familyKey() })
-      .then(({ session, root }) =>
-        session.call(root, "borrow", [id]).finally(() => session.close())
-      )
-  );
-  await here.close();
-});
+pipeTest(
+  "pipe() cannot be passed on when it is closed, and is gone for who comes too late",
+  async () => {
+    const [here, there] = pipe<unknown>();
+    const { port, id } = toWire(there)!.data as { port: number; id: string };
+    const crossed = cross(there);
+    await there.close();
+    assertThrows(() => toWire(there), ConnectionClosedError, "Cannot pass on the connection");
+    await crossed.send("in time");
+    assertEquals(await here.recv(), "in time");
+    await crossed.close();
+    await assertRejects(() => here.recv(), EofError);
+    await assertRejects(() =>
+      connectSession({ hostname: "127.0.0.1", port }, { key: familyKey() })
+        .then(({ session, root }) =>
+          session.call(root, "borrow", [id]).finally(() => session.close())
+        )
+    );
+    await here.close();
+  },
+);
 
-Deno.test("pipe() of another process is closed while it is being opened", async () => {
+pipeTest("pipe() of another process is closed while it is being opened", async () => {
   const [here, there] = pipe<unknown>();
   const crossed = cross(there);
   const closed = crossed.close();
@@ -196,7 +204,7 @@ Deno.test("pipe() of another process is closed while it is being opened", async 
   await here.close();
 });
 
-Deno.test("pipe() counts a copy here in which somebody waits when it is passed on", async () => {
+pipeTest("pipe() counts a copy here in which somebody waits when it is passed on", async () => {
   const [here, there] = pipe<unknown>();
   const received = there.recv();
   const crossed = cross(there);

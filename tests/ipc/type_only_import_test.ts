@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Lock, pipe, Queue, SharedMemory, Value } from "../../ipc/mod.ts";
 import { Process, type TargetFunction } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
+import { pipeTest } from "./_connections.ts";
 import { addOne, isKnown, lockOnce, putOne, readByte, sendOne } from "./type_only_targets.ts";
 
 const MODULE = new URL("type_only_targets.ts", import.meta.url);
@@ -22,7 +23,7 @@ leakTest("Process gives a Queue to a module that imports only its type", async (
   assertEquals(await queue.get(), "put");
 });
 
-leakTest("Process gives a Connection to a module that imports only its type", async () => {
+pipeTest("Process gives a Connection to a module that imports only its type", async () => {
   const [here, there] = pipe<string>();
   await run(sendOne, [there]);
   assertEquals(await here.recv(), "sent");

@@ -3,10 +3,9 @@ import { spawn } from "../../coroutine/mod.ts";
 import { connect, type Connection, Listener, pipe, wait, type Waitable } from "../../ipc/mod.ts";
 import { Process } from "../../process/mod.ts";
 import { guard } from "../support/guard.ts";
-import { leakTest } from "../support/leaks.ts";
 import { countListeners } from "../support/listeners.ts";
 import { assertPending, settle } from "../support/settle.ts";
-import { pattern, WAYS } from "./_connections.ts";
+import { pattern, pipeTest, WAYS } from "./_connections.ts";
 import { sendTen, square } from "./connection_targets.ts";
 
 const MODULE = new URL("connection_targets.ts", import.meta.url);
@@ -33,7 +32,7 @@ const EXPECTED = [0, 1, 2, 3].flatMap((sender) =>
   Array.from({ length: 10 }, (_, n): [number, number] => [n, sender])
 );
 
-leakTest(
+pipeTest(
   "wait() collects the messages of four children, and their ends [cpython: TestWait.test_wait, TestWait.test_wait_slow]",
   async () => {
     await using children = new AsyncDisposableStack();
@@ -92,7 +91,7 @@ for (const { name, open } of WAYS) {
   });
 }
 
-leakTest(
+pipeTest(
   "wait() takes promises, as the sentinel of a process, beside connections [cpython: TestWait.test_wait_integer]",
   async () => {
     const [here, there] = pipe<string>();

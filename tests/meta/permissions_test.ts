@@ -46,6 +46,45 @@ const PROGRAMS: Readonly<Record<string, RowProgram>> = {
       console.log(await pool.apply(square, [5]));`,
     prints: "7 given\n25",
   },
+  "`ipc.SharedMemory`, `ipc.ShareableList`": {
+    rooms: ["ipc"],
+    code: `
+      using memory = ipc.SharedMemory.create(16);
+      memory.buf[0] = 7;
+      console.log(memory.buf[0]);
+      memory.unlink();
+      const list = ipc.ShareableList.create([1, "two"]);
+      console.log(list.get(1));
+      list.shm.close();
+      list.shm.unlink();`,
+    prints: "7\ntwo",
+    ignore: Deno.build.os === "windows",
+  },
+  "`ipc.Listener`, `ipc.connect` over TCP": {
+    rooms: ["ipc"],
+    code: `
+      ${ADDRESS}
+      await using listener = new ipc.Listener(address, { authkey });
+      const [here, there] = await Promise.all([listener.accept(), ipc.connect(address, { authkey })]);
+      await here.send("over TCP");
+      console.log(await there.recv());
+      await here.close();
+      await there.close();`,
+    prints: "over TCP",
+  },
+  "`ipc.Listener`, `ipc.connect` over a Unix socket": {
+    rooms: ["ipc"],
+    code: `
+      const path = "PATH", authkey = "a key";
+      await using listener = new ipc.Listener(path, { authkey });
+      const [here, there] = await Promise.all([listener.accept(), ipc.connect(path, { authkey })]);
+      await here.send("over a socket");
+      console.log(await there.recv());
+      await here.close();
+      await there.close();`,
+    prints: "over a socket",
+    ignore: Deno.build.os === "windows",
+  },
   "`thread`": {
     rooms: ["thread"],
     code: `
@@ -119,12 +158,18 @@ function readRows(readme: string): { use: string; needs: string }[] {
   });
 }
 
+/** The path of a Unix socket that is there while a program listens. */
+function socketPath(port: number): string {
+  return `${Deno.env.get("TMPDIR") ?? "/tmp"}/manyhands-permissions-${port}`;
+}
+
 /** The flags that a row tells, for this machine. */
 function readFlags(needs: string, port: number): string[] {
   // Another name for it, where 127.0.0.1 is needed for something else as well.
   const host = needs.includes("127.0.0.1") ? "localhost" : "127.0.0.1";
   return [...needs.matchAll(/--allow-[^\s`]+/g)].map(([flag]) =>
     flag.replace("HOST:PORT", `${host}:${port}`).replace("PROGRAM", "sh")
+      .replace("PATH", socketPath(port))
       .replace(
         /^--allow-read$/,
         `--allow-read=${ROOT.pathname},${Deno.env.get("TMPDIR") ?? "/tmp"}`,
@@ -144,7 +189,9 @@ async function runRow(row: RowProgram, flags: string[], port: number): Promise<s
       await queue.put(7);
       return "given";
     }
-    async function main(): Promise<void> {${row.code.replaceAll("PORT", String(port))}
+    async function main(): Promise<void> {${
+    row.code.replaceAll("PORT", String(port)).replaceAll("PATH", socketPath(port))
+  }
     }
     if (import.meta.main) {
       console.log("READY");
