@@ -31,6 +31,12 @@ export interface BatchSettings {
 
 /** Items of a batch that a runner holds, as the batch sees them. */
 export interface BatchJob {
+  /** Whether an item is held, and runs. @param index Counts in the batch. */
+  hasStarted(index: number): boolean;
+  /** Asks the runner to stop an item, if it holds it. @param index Counts in the batch. */
+  stop(index: number, error: unknown): void;
+  /** Asks the runner to stop all that has not started. */
+  stopWaiting(error: unknown): void;
   /** Asks the runner to stop all that has not ended. */
   stopAll(error: unknown): void;
   /** Settles all that has not ended, without the runner. */
@@ -78,13 +84,11 @@ export abstract class Batch implements Queued {
   #returned: ItemRange[] | undefined;
   #stopped: Stopped | undefined;
 
-  constructor(owner: BatchOwner, settings: BatchSettings) {
+  constructor(owner: BatchOwner, settings: BatchSettings, chunks?: Chunks) {
     this.owner = owner;
     this.settings = settings;
     this.priority = settings.priority;
-    // A time limit and progress are per item: a chunk would hold the others up behind a slow one.
-    const each = settings.timeoutMs !== Infinity || settings.onProgress !== undefined;
-    this.chunks = new Chunks(settings.chunkSize ?? (each ? 1 : undefined));
+    this.chunks = chunks ?? createChunks(settings);
   }
 
   /** How many items can be handed out now. */
@@ -104,6 +108,11 @@ export abstract class Batch implements Queued {
   /** Takes what the function makes one by one, when it is called for that. */
   get sink(): ValueSink | undefined {
     return undefined;
+  }
+
+  /** Whether somebody waits for each item by itself. */
+  get tellsEach(): boolean {
+    return false;
   }
 
   /** Why the batch was stopped, if it was. */
@@ -149,7 +158,7 @@ export abstract class Batch implements Queued {
     this.owner.dequeue(this);
     const returned = this.#returned ?? [];
     this.#returned = undefined;
-    if (this.fresh > 0) {
+    while (this.fresh > 0) {
       const { first, items } = this.takeFresh(this.fresh);
       this.#drop(first, items.length);
     }
@@ -161,6 +170,34 @@ export abstract class Batch implements Queued {
       }
     }
     this.afterStop();
+    return true;
+  }
+
+  /** Stops what is held and has not started. */
+  stopHeld(error: unknown): void {
+    if (this.starts === 0) this.stop(error, "ask");
+  }
+
+  /** Which item of its call an item of the batch is. */
+  itemOf(index: number): number {
+    return index;
+  }
+
+  /** Takes an item out of those that were given back. @returns Whether it was there. */
+  protected dropReturned(index: number): boolean {
+    const returned = this.#returned ?? [];
+    const at = returned.findIndex(({ first, items }) =>
+      index >= first && index < first + items.length
+    );
+    if (at < 0) return false;
+    const { first, items, attempt } = returned[at]!;
+    // The last one is the next.
+    const parts = [
+      { first: index + 1, items: items.slice(index + 1 - first), attempt },
+      { first, items: items.slice(0, index - first), attempt },
+    ];
+    returned.splice(at, 1, ...parts.filter(({ items }) => items.length > 0));
+    if (returned.length === 0) this.#returned = undefined;
     return true;
   }
 
@@ -204,4 +241,10 @@ export abstract class Batch implements Queued {
     figures[kind] += count;
     for (let index = first; index < first + count; index++) this.failed(index, error);
   }
+}
+
+function createChunks({ chunkSize, timeoutMs, onProgress }: BatchSettings): Chunks {
+  // A time limit and progress are per item: a chunk would hold the others up behind a slow one.
+  const each = timeoutMs !== Infinity || onProgress !== undefined;
+  return new Chunks(chunkSize ?? (each ? 1 : undefined));
 }

@@ -1,11 +1,19 @@
 import type { BatchSettings } from "./_batch.ts";
 import { checkTimeout } from "./_check_timeout.ts";
-import type { PoolCore } from "./_pool_core.ts";
 import type { ImapOptions } from "./pool_call_options.ts";
+
+/** The core, as far as calls begin with its options. */
+export interface CallDefaults {
+  readonly options: {
+    readonly timeoutMs?: number | undefined;
+    readonly retries?: number | undefined;
+    checkTarget?(target: unknown): void;
+  };
+}
 
 /** The options of a call, checked, with the pool's own where the call has none. */
 export function callSettings(
-  core: PoolCore,
+  core: CallDefaults,
   action: string,
   target: unknown,
   spread: { spread: boolean },

@@ -1,8 +1,8 @@
-/** How long a chunk is meant to last, in milliseconds: long beside the handing over, short for a user. */
-const CHUNK_MS = 5;
 /** Times below this are noise of the clock. */
 const SHORTEST_ITEM_MS = 0.000_05;
-const LARGEST_CHUNK = 4096;
+
+/** How long a chunk is meant to last, in milliseconds: long beside the handing over, short for a user. */
+const LIMITS = { most: 4096, ms: 5 };
 
 /**
  * How many items of one map a runner gets at a time.
@@ -13,13 +13,18 @@ const LARGEST_CHUNK = 4096;
  */
 export class Chunks {
   readonly #most: number;
+  readonly #ms: number;
   #isFixed: boolean;
   #size: number;
 
-  /** @param fixed A size that the user has set. */
-  constructor(fixed: number | undefined) {
+  /**
+   * @param fixed A size that the user has set.
+   * @param limits How large a chunk may be otherwise, and how long it is meant to last.
+   */
+  constructor(fixed: number | undefined, limits = LIMITS) {
     this.#isFixed = fixed !== undefined;
-    this.#most = fixed ?? LARGEST_CHUNK;
+    this.#most = fixed ?? limits.most;
+    this.#ms = limits.ms;
     this.#size = fixed ?? 1;
   }
 
@@ -45,7 +50,7 @@ export class Chunks {
   /** Learns from a job that has ended. */
   measure(items: number, ms: number): void {
     if (this.#isFixed || items < this.#size >> 1) return;
-    const wanted = CHUNK_MS / Math.max(ms / items, SHORTEST_ITEM_MS);
+    const wanted = this.#ms / Math.max(ms / items, SHORTEST_ITEM_MS);
     this.#size = Math.max(1, Math.floor(Math.min(wanted, this.#size * 2, this.#most)));
   }
 

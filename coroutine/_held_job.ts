@@ -30,7 +30,7 @@ export class HeldJob implements Job, BatchJob {
   readonly id: number = ++jobs;
   readonly items: readonly unknown[];
   readonly batch: Batch;
-  readonly first: number;
+  readonly #first: number;
   readonly #holder: JobHolder;
   readonly #attempt: number;
   /** Every item before this one is settled or given back. */
@@ -51,9 +51,13 @@ export class HeldJob implements Job, BatchJob {
     this.#holder = holder;
     this.batch = batch;
     this.items = range.items;
-    this.first = range.first;
+    this.#first = range.first;
     this.#attempt = range.attempt;
     this.#end = range.items.length;
+  }
+
+  itemOf(index: number): number {
+    return this.batch.itemOf(this.#first + index);
   }
 
   get target(): unknown {
@@ -74,6 +78,10 @@ export class HeldJob implements Job, BatchJob {
 
   get isTimed(): boolean {
     return this.batch.settings.timeoutMs !== Infinity;
+  }
+
+  get tellsEach(): boolean {
+    return this.batch.tellsEach;
   }
 
   get sink(): ValueSink | undefined {
@@ -100,7 +108,7 @@ export class HeldJob implements Job, BatchJob {
   progress(index: number, value: unknown): void {
     const { onProgress } = this.batch.settings;
     if (onProgress === undefined || !this.#isOpen(index)) return;
-    this.batch.callBack(onProgress, value, this.first + index);
+    this.batch.callBack(onProgress, value, this.#first + index);
   }
 
   succeed(index: number, value: unknown): void {
@@ -109,7 +117,7 @@ export class HeldJob implements Job, BatchJob {
     if (stop?.isTimeout === true) return this.#settleFailed(index, stop.error, "failed");
     this.#close(index);
     this.#holder.figures.done++;
-    this.batch.succeeded(this.first + index, value);
+    this.batch.succeeded(this.#first + index, value);
     this.#releaseIfEmpty();
   }
 
@@ -134,7 +142,7 @@ export class HeldJob implements Job, BatchJob {
     this.#running = index + count - 1;
     this.#low = index + count;
     // The last of them may end the batch, and with it everything.
-    for (let n = 0; n < count; n++) this.batch.succeeded(this.first + index + n, values[n]);
+    for (let n = 0; n < count; n++) this.batch.succeeded(this.#first + index + n, values[n]);
     this.#releaseIfEmpty();
   }
 
@@ -162,6 +170,21 @@ export class HeldJob implements Job, BatchJob {
     this.#end = begin;
     this.#giveBackToBatch(wanted);
     this.#releaseIfEmpty();
+  }
+
+  hasStarted(index: number): boolean {
+    const at = index - this.#first;
+    return at <= this.#running && this.#isOpen(at);
+  }
+
+  stop(index: number, error: unknown): void {
+    this.#stop(index - this.#first, { error, isTimeout: false });
+  }
+
+  stopWaiting(error: unknown): void {
+    for (const index of this.#open().reverse()) {
+      if (index > this.#running) this.#stop(index, { error, isTimeout: false });
+    }
   }
 
   /** Asks the runner to stop all that has not ended. */
@@ -227,7 +250,7 @@ export class HeldJob implements Job, BatchJob {
   #settleFailed(index: number, error: unknown, kind: "failed" | "cancelled"): void {
     this.#close(index);
     this.#holder.figures[kind]++;
-    this.batch.failed(this.first + index, error);
+    this.batch.failed(this.#first + index, error);
     this.#releaseIfEmpty();
   }
 
@@ -236,7 +259,7 @@ export class HeldJob implements Job, BatchJob {
     this.#close(index);
     figures.queued++;
     this.batch.giveBack({
-      first: this.first + index,
+      first: this.#first + index,
       items: [this.items[index]],
       attempt: this.#attempt + 1,
     });
@@ -249,7 +272,7 @@ export class HeldJob implements Job, BatchJob {
       while (begin > 0 && indices[begin - 1] === indices[begin]! - 1) begin--;
       const from = indices[begin]!;
       this.batch.giveBack({
-        first: this.first + from,
+        first: this.#first + from,
         items: this.items.slice(from, from + end - begin),
         attempt: this.#attempt,
       });

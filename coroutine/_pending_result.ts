@@ -1,4 +1,5 @@
 import type { BatchSettings } from "./_batch.ts";
+import type { CallGroup, CallReceiver } from "./_call_group.ts";
 import { currentScope } from "./_current_scope.ts";
 import { FixedBatch, type Outcome } from "./_fixed_batch.ts";
 import { waitForPool } from "./_pool_calls.ts";
@@ -17,11 +18,13 @@ type State<T> =
 const PENDING: { readonly kind: "pending" } = { kind: "pending" };
 
 /** What a call of a pool will give. */
-export class PendingResult<T> implements AsyncResult<T> {
+export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
   readonly #core: PoolCore;
   readonly #options: ApplyAsyncOptions<T>;
   readonly #pick: (results: readonly unknown[]) => T;
   #batch: FixedBatch | undefined;
+  #group: CallGroup | undefined;
+  #index = 0;
   #state: State<T> = PENDING;
   #promise: Promise<T> | undefined;
   #resolvers: PromiseWithResolvers<T> | undefined;
@@ -58,6 +61,22 @@ export class PendingResult<T> implements AsyncResult<T> {
     this.#core.enqueue(batch);
   }
 
+  /** Gives the pool a call without options. */
+  submitCall(action: string, target: unknown, args: readonly unknown[]): void {
+    this.#group = this.#core.call(action, target, args, this);
+    this.#index = this.#group.size - 1;
+  }
+
+  /** The call has given a value. */
+  resolve(value: unknown): void {
+    this.#end({ kind: "succeeded", value: value as T });
+  }
+
+  /** The call has failed, or was cancelled. */
+  reject(error: unknown): void {
+    this.#end({ kind: error instanceof CancelledError ? "cancelled" : "failed", error });
+  }
+
   /** There is no result, because there are no items. */
   failEarly(error: unknown): void {
     this.#settle({ kind: "failed", error });
@@ -79,7 +98,8 @@ export class PendingResult<T> implements AsyncResult<T> {
 
   /** Whether an item of it has started, and it has not ended. */
   get isRunning(): boolean {
-    return this.#state === PENDING && this.#batch !== undefined && this.#batch.starts > 0;
+    if (this.#batch !== undefined) return this.#batch.starts > 0;
+    return this.#group?.isRunning(this.#index) ?? false;
   }
 
   /** With what it failed or was cancelled; `undefined` when it did not. */
@@ -98,7 +118,8 @@ export class PendingResult<T> implements AsyncResult<T> {
       "The call was cancelled",
       reason === undefined ? undefined : { cause: reason },
     );
-    return this.#batch?.stop(error, "ask") ?? false;
+    if (this.#batch !== undefined) return this.#batch.stop(error, "ask");
+    return this.#group?.cancel(this.#index, error) ?? false;
   }
 
   async get(options: WaitOptions = {}): Promise<T> {
@@ -169,14 +190,16 @@ export class PendingResult<T> implements AsyncResult<T> {
   }
 
   #settle(outcome: Outcome): void {
+    if (outcome.kind === "succeeded") {
+      this.#end({ kind: "succeeded", value: this.#pick(outcome.value) });
+    } else if (outcome.kind === "failed") this.reject(outcome.error);
+    else this.#end(outcome);
+  }
+
+  #end(state: Exclude<State<T>, { kind: "pending" }>): void {
     const batch = this.#batch;
     // A result that is kept does not keep the items.
-    this.#batch = undefined;
-    const state: State<T> = outcome.kind === "succeeded"
-      ? { kind: "succeeded", value: this.#pick(outcome.value) }
-      : outcome.kind === "failed" && outcome.error instanceof CancelledError
-      ? { kind: "cancelled", error: outcome.error }
-      : outcome;
+    this.#batch = this.#group = undefined;
     this.#state = state;
     const leaving = this.#leaving;
     this.#leaving = undefined;

@@ -1,5 +1,9 @@
 import type { Batch, BatchOwner, Stopped } from "./_batch.ts";
 import { BatchQueue } from "./_batch_queue.ts";
+import { CallGroup, type CallReceiver } from "./_call_group.ts";
+import { callSettings } from "./_call_settings.ts";
+import type { Chunks } from "./_chunks.ts";
+import { currentValues } from "./_frame.ts";
 import type { HeldJob } from "./_held_job.ts";
 import { createFigures, type PoolFigures } from "./_pool_figures.ts";
 import { type Employer, Staff, type StaffOptions } from "./_staff.ts";
@@ -15,6 +19,8 @@ export interface PoolCoreOptions extends Partial<StaffOptions> {
   readonly timeoutMs?: number | undefined;
   /** The retries of an item when a call has none. */
   readonly retries?: number | undefined;
+  /** How many calls a runner may be given at a time: 1, unless it tells of each before the next one starts. */
+  readonly mostCalls?: number | undefined;
   /** Whether something else than a function may be called; throws a `TypeError` when it may not. */
   checkTarget?(target: unknown): void;
 }
@@ -40,6 +46,10 @@ export class PoolCore implements BatchOwner, Employer {
   /** How everything that was left was stopped. */
   #stopped: Stopped | undefined;
   #unfinished = 0;
+  /** The one that the next call may join. */
+  #group: CallGroup | undefined;
+  /** What is known of the function that was called last. */
+  #known: { readonly target: unknown; readonly chunks: Chunks } | undefined;
   #isPumping = false;
   #isPumpDue = false;
 
@@ -80,7 +90,37 @@ export class PoolCore implements BatchOwner, Employer {
     if (kind === "stream") this.#streams.add(batch);
   }
 
+  /** Takes a call without options in. @returns The group in which it is the last one. */
+  call(
+    action: string,
+    target: unknown,
+    args: readonly unknown[],
+    receiver: CallReceiver,
+  ): CallGroup {
+    const form = args.length === 1 ? "unary" : "spread";
+    let group = this.#group;
+    if (group === undefined || !group.accepts(target, form, currentValues())) {
+      const settings = callSettings(this, action, target, { spread: form === "spread" }, {});
+      const known = this.#known;
+      const chunks = known !== undefined && known.target === target ? known.chunks : undefined;
+      group = new CallGroup(
+        this,
+        settings,
+        { target, form, most: this.options.mostCalls ?? 1 },
+        chunks,
+      );
+      this.#known = { target, chunks: group.chunks };
+      this.accept(group, "fixed");
+    }
+    group.add(form === "unary" ? args[0] : args, receiver);
+    if (group.queue === undefined) this.enqueue(group);
+    // What comes into the queue after it closes it.
+    this.#group = group;
+    return group;
+  }
+
   enqueue(batch: Batch): void {
+    this.#group = undefined;
     this.#queue.add(batch);
     this.#pumpSoon();
   }
@@ -127,6 +167,7 @@ export class PoolCore implements BatchOwner, Employer {
     // A job that ends within its start is followed by the loop below, not by a deeper call.
     if (this.#isPumping || this.#state === "terminated" || this.#state === "failed") return;
     this.#isPumping = true;
+    this.#group = undefined;
     try {
       for (let batch; (batch = this.#queue.first()) !== undefined;) {
         const hand = this.#staff.pick();
@@ -138,6 +179,7 @@ export class PoolCore implements BatchOwner, Employer {
       }
     } finally {
       this.#isPumping = false;
+      this.#group = undefined;
     }
   }
 
@@ -167,7 +209,10 @@ export class PoolCore implements BatchOwner, Employer {
 
   /** Cancels what has not started; what has is left to finish. */
   cancelWaiting(error: unknown): void {
-    for (const batch of this.#batches()) batch.stop(error, batch.starts === 0 ? "ask" : "leave");
+    const batches = this.#batches();
+    for (const batch of batches) batch.stop(error, "leave");
+    // Later: a hand that becomes free finds nothing any more.
+    for (const batch of batches) if (batch.held > 0) batch.stopHeld(error);
   }
 
   /** Stops everything. */

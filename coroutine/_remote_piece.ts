@@ -39,6 +39,8 @@ export interface PieceSettings {
   readonly spread: boolean;
   readonly wantsProgress: boolean;
   readonly isTimed: boolean;
+  /** Whether each result is told before the next item starts. */
+  readonly tellsEach?: boolean | undefined;
   readonly sink: RemoteSink | undefined;
 }
 
@@ -84,6 +86,10 @@ export class Piece implements Job<AnyFunction> {
 
   get id(): number {
     return this.#settings.wire;
+  }
+
+  itemOf(index: number): number {
+    return this.first + index;
   }
 
   get target(): AnyFunction {
@@ -143,6 +149,7 @@ export class Piece implements Job<AnyFunction> {
 
   succeed(_index: number, value: unknown): void {
     this.#results.push(value);
+    if (this.#settings.tellsEach === true) this.#tellResults();
     this.#settled();
   }
 

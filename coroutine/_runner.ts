@@ -10,8 +10,8 @@ import type { Values } from "./_frame.ts";
 export interface Job<Target = unknown> {
   /** A number that no other job of the pool has; a name for the job on a wire. */
   readonly id: number;
-  /** Which item of its call the first one is. */
-  readonly first: number;
+  /** Which item of its call an item is; 0 when the call has but one. */
+  itemOf(index: number): number;
   /** The function, or what stands for one. */
   readonly target: Target;
   /** What the function is called with: each item is the only argument, or with `spread` all of them. */
@@ -27,6 +27,8 @@ export interface Job<Target = unknown> {
    * do so here: the limit would hit another item than the one that runs.
    */
   readonly isTimed: boolean;
+  /** Whether somebody waits for each item by itself: its end is told before the next one starts. */
+  readonly tellsEach?: boolean | undefined;
   /** Where the values go that the function makes one by one; `undefined` when it is called for its result. */
   readonly sink: ValueSink | undefined;
   /**

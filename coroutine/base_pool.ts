@@ -4,6 +4,7 @@
  * @module
  */
 
+import { currentScope } from "./_current_scope.ts";
 import { callSettings, checkCount, checkFunction } from "./_call_settings.ts";
 import { ItemSource } from "./_item_source.ts";
 import { PendingResult } from "./_pending_result.ts";
@@ -31,6 +32,8 @@ const LOOK_AHEAD = 16;
 const LONGEST_LOOK_AHEAD = 1024;
 /** How far a generator may go ahead of whoever takes its values, unless it is told. */
 const STREAM_LOOK_AHEAD = 16;
+
+const NO_OPTIONS = {};
 
 /**
  * What a pool calls: a function, usually an `async` one.
@@ -69,6 +72,8 @@ export type CallArguments<A extends unknown[], O> = [] extends A ? [args?: Reado
  *
  * - Calls start in the order in which they were made, higher `priority` first, and never within the call
  *   of the pool itself.
+ * - Short calls of one function without options that are made in one turn may be handed to a runner some at
+ *   a time, as the items of {@linkcode map} are. Each is settled, cancelled and counted for itself.
  * - Every call settles, whatever happens: a runner that dies rejects exactly what it held, or what it held
  *   is started again, as often as `retries` allows; {@linkcode terminate} rejects all that is left with
  *   a `CancelledError`.
@@ -117,12 +122,24 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
    * @typeParam A The arguments of the function.
    * @typeParam T The result.
    */
-  async apply<A extends unknown[], T>(
+  apply<A extends unknown[], T>(
     target: PoolFunction<A, T> | Reference,
     ...rest: CallArguments<A, PoolCallOptions>
   ): Promise<T> {
-    const [args = [], options = {}] = rest;
-    return await this.#submitOne<T>("apply", target, args, options).awaited();
+    try {
+      const [args = [], options] = rest;
+      if (options !== undefined || currentScope() !== undefined) {
+        return this.#submitOne<T>("apply", target, args, options).awaited();
+      }
+      const core = this.#core;
+      core.checkOpen("apply");
+      checkArguments("apply", args);
+      const receiver = Promise.withResolvers<unknown>();
+      core.call("apply", target, args, receiver);
+      return receiver.promise as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -139,7 +156,7 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     target: PoolFunction<A, T> | Reference,
     ...rest: CallArguments<A, ApplyAsyncOptions<T>>
   ): AsyncResult<T> {
-    const [args = [], options = {}] = rest;
+    const [args = [], options] = rest;
     return this.#submitOne("applyAsync", target, args, options as ApplyAsyncOptions<T>);
   }
 
@@ -383,11 +400,16 @@ export abstract class BasePool<Reference = never> implements AsyncDisposable {
     action: string,
     target: unknown,
     args: readonly unknown[],
-    options: ApplyAsyncOptions<T>,
+    options: ApplyAsyncOptions<T> | undefined,
   ): PendingResult<T> {
     const core = this.#core;
     core.checkOpen(action);
     checkArguments(action, args);
+    if (options === undefined) {
+      const result = new PendingResult<T>(core, NO_OPTIONS, pickFirst<T>);
+      result.submitCall(action, target, args);
+      return result;
+    }
     checkCallbacks(action, options);
     const settings = callSettings(core, action, target, { spread: true }, options);
     const result = new PendingResult<T>(core, options, pickFirst<T>);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MOST_CALLS } from "./_call_group.ts";
 import { checkCount } from "./_call_settings.ts";
 import { checkTimeout } from "./_check_timeout.ts";
 import { CoroutineRunner } from "./_coroutine_runner.ts";
@@ -79,6 +80,7 @@ export class Pool extends BasePool {
     const core: PoolCore = new PoolCore({
       size,
       graceMs,
+      mostCalls: MOST_CALLS,
       create: () => new CoroutineRunner((task) => enlistCall(task, core)),
     });
     poolInternals.attach(this, core);

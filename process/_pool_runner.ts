@@ -241,7 +241,7 @@ export class ProcessRunner implements Runner, LineOwner {
     if (running === undefined) return undefined;
     const { job, index } = running;
     const { name } = this.#options.targets.find("call", job.target).place;
-    return { name, index: job.first + index };
+    return { name, index: job.itemOf(index) };
   }
 
   kill(): void {

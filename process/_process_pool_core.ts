@@ -1,6 +1,8 @@
-import { checkCount } from "../coroutine/_call_settings.ts";
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import { DEFAULT_GRACE_MS, PoolCore } from "../coroutine/_pool_core.ts";
+import { PoolCore } from "../coroutine/_pool_core.ts";
+import {
+  readWorkerPoolOptions,
+  type WorkerPoolOptions,
+} from "../coroutine/_worker_pool_options.ts";
 import { encode } from "../ipc/_encoding.ts";
 import { ProcessRunner, type RunnerOptions } from "./_pool_runner.ts";
 import { ProcessTargets } from "./_pool_targets.ts";
@@ -13,9 +15,6 @@ import type { WorkerOptions } from "./worker_options.ts";
 export interface ProcessPoolSettings {
   readonly size: number;
   readonly minimum: number;
-  readonly idleTimeoutMs: number;
-  readonly timeoutMs?: number | undefined;
-  readonly retries?: number | undefined;
 }
 
 let pools = 0;
@@ -23,24 +22,12 @@ let pools = 0;
 /** Checks the options of a pool of processes, and makes its core. */
 export function createProcessPoolCore(
   settings: ProcessPoolSettings,
-  options: WorkerOptions,
+  options: WorkerOptions & WorkerPoolOptions,
 ): PoolCore {
-  const { module, initializer, initArgs = [], maxTasksPerChild = Infinity } = options;
-  const { graceMs = DEFAULT_GRACE_MS, name = `Pool-${pools + 1}` } = options;
+  const { module, initializer, name = `Pool-${pools + 1}` } = options;
   const targets = new ProcessTargets(module);
-  if (initializer === undefined && initArgs.length > 0) {
-    throw new TypeError('Cannot create a pool: there are "initArgs", but no "initializer"');
-  }
-  if (!Array.isArray(initArgs)) {
-    throw new TypeError(
-      `Cannot create a pool: "initArgs" must be an array, got ${typeof initArgs}`,
-    );
-  }
+  const { initArgs, graceMs, core } = readWorkerPoolOptions(options);
   encode(initArgs);
-  if (maxTasksPerChild !== Infinity) {
-    checkCount("create a pool", "maxTasksPerChild", maxTasksPerChild, 1);
-  }
-  checkTimeout(graceMs);
   const { permissions, env, cwd, memoryLimitMb, niceness, stdout, stderr, config, executable } =
     options;
   readMemoryLimit(memoryLimitMb);
@@ -60,11 +47,10 @@ export function createProcessPoolCore(
   pools++;
   let workers = 0;
   return new PoolCore({
+    ...core,
     ...settings,
     // Without a module there is nothing that a worker could load in advance.
     minimum: targets.modules.length === 0 ? 0 : settings.minimum,
-    maxItemsPerRunner: maxTasksPerChild,
-    graceMs,
     create: (port) => ProcessRunner.start(`${name}-worker-${++workers}`, port, runnerOptions),
     checkTarget: (target) => void targets.find("call the task", target),
   });

@@ -47,6 +47,5 @@ export * from "./process_pool_executor.ts";
 export * from "./subprocess.ts";
 export * from "./subprocess_errors.ts";
 export * from "./subprocess_options.ts";
-export * from "./task_reference.ts";
 export * from "./wait_pid.ts";
 export * from "./worker_options.ts";

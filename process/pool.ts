@@ -5,12 +5,11 @@
  */
 
 import { checkCount } from "../coroutine/_call_settings.ts";
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { poolInternals } from "../coroutine/_pool_internals.ts";
 import { BasePool } from "../coroutine/base_pool.ts";
+import type { TaskReference } from "../coroutine/task_reference.ts";
 import { createProcessPoolCore } from "./_process_pool_core.ts";
 import { cpuCount } from "./cpu_count.ts";
-import type { TaskReference } from "./task_reference.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** Options for {@linkcode Pool}. */
@@ -99,7 +98,7 @@ export class Pool extends BasePool<TaskReference> {
   constructor(processes: number = cpuCount(), options: PoolOptions = {}) {
     super();
     checkCount("create a pool", "processes", processes, 1);
-    const { taskTimeoutMs, retries, idleTimeoutMs } = options;
+    const { idleTimeoutMs } = options;
     const { minProcesses = idleTimeoutMs === undefined ? processes : 0 } = options;
     checkCount("create a pool", "minProcesses", minProcesses, 0);
     if (minProcesses > processes) {
@@ -107,19 +106,7 @@ export class Pool extends BasePool<TaskReference> {
         `Cannot create a pool: "minProcesses" must be ${processes} at most, got ${minProcesses}`,
       );
     }
-    if (retries !== undefined && retries !== Infinity) {
-      checkCount("create a pool", "retries", retries, 0);
-    }
-    if (taskTimeoutMs === 0) {
-      throw new RangeError('Cannot create a pool: "taskTimeoutMs" must be more than 0, got 0');
-    }
-    const core = createProcessPoolCore({
-      size: processes,
-      minimum: minProcesses,
-      idleTimeoutMs: checkTimeout(idleTimeoutMs),
-      timeoutMs: taskTimeoutMs === undefined ? undefined : checkTimeout(taskTimeoutMs),
-      retries,
-    }, options);
+    const core = createProcessPoolCore({ size: processes, minimum: minProcesses }, options);
     poolInternals.attach(this, core);
   }
 }

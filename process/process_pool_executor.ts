@@ -5,9 +5,9 @@
  */
 
 import { BaseExecutor } from "../coroutine/base_executor.ts";
+import type { TaskReference } from "../coroutine/task_reference.ts";
 import { cpuCount } from "./cpu_count.ts";
 import { Pool } from "./pool.ts";
-import type { TaskReference } from "./task_reference.ts";
 import type { WorkerOptions } from "./worker_options.ts";
 
 /** Options for {@linkcode ProcessPoolExecutor}. */

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { TaskReference } from "../coroutine/task_reference.ts";
 import type { Permissions } from "./permissions.ts";
 import type { TargetFunction } from "./process_options.ts";
-import type { TaskReference } from "./task_reference.ts";
+
+export type { TaskReference };
 
 /** Options for the processes of a pool. */
 export interface WorkerOptions {

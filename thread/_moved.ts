@@ -18,7 +18,7 @@ let marks = 0;
 /** Notes that the value is to be moved when it crosses. @returns Whether there is something to be moved. */
 export function markMoved(value: object): boolean {
   const found: Movable[] = [];
-  collect(value, true, found, new Set());
+  collect(value, "all", found, new Set());
   if (found.length === 0) return false;
   marked.add(value);
   marks++;
@@ -29,7 +29,7 @@ export function markMoved(value: object): boolean {
 /** What of the values is to be moved; they are not marked any more afterwards. */
 export function takeMoved(values: readonly unknown[]): Movable[] {
   const found: Movable[] = [];
-  if (marks > 0) collect(values, false, found, new Set());
+  if (marks > 0) collect(values, "marked", found, new Set());
   return found;
 }
 
@@ -46,19 +46,24 @@ function isMarked(value: unknown, seen: Set<object>): boolean {
   return false;
 }
 
-function collect(value: unknown, isMoved: boolean, found: Movable[], seen: Set<object>): void {
+function collect(
+  value: unknown,
+  wanted: "all" | "marked",
+  found: Movable[],
+  seen: Set<object>,
+): void {
   if (typeof value !== "object" || value === null) return;
   const wasMarked = marked.delete(value);
   if (wasMarked) marks--;
-  const wanted = wasMarked || isMoved;
+  const inside = wasMarked ? "all" : wanted;
   if (seen.has(value)) return;
   seen.add(value);
   const part = ArrayBuffer.isView(value) ? value.buffer : value;
   if (isMovable(part)) {
-    if (wanted && !found.includes(part as Movable)) found.push(part as Movable);
+    if (inside === "all" && !found.includes(part as Movable)) found.push(part as Movable);
     return;
   }
-  for (const item of itemsOf(value)) collect(item, wanted, found, seen);
+  for (const item of itemsOf(value)) collect(item, inside, found, seen);
 }
 
 function itemsOf(value: object): Iterable<unknown> {

@@ -52,6 +52,8 @@ export const JobFlag = {
   SPREAD: 2,
   PROGRESS: 4,
   TIMED: 8,
+  /** Each result is told before the next item starts. */
+  EACH: 16,
 } as const;
 
 /** A function in a module: its URL, and the name. */

@@ -135,7 +135,8 @@ export class ThreadRunner implements Runner, LineOwner {
     }
     const isOne = spread && count === 1;
     const flags = (isOne ? JobFlag.ARGUMENTS : spread ? JobFlag.SPREAD : 0) |
-      (job.wantsProgress ? JobFlag.PROGRESS : 0) | (job.isTimed ? JobFlag.TIMED : 0);
+      (job.wantsProgress ? JobFlag.PROGRESS : 0) | (job.isTimed ? JobFlag.TIMED : 0) |
+      (job.tellsEach === true && count > 1 ? JobFlag.EACH : 0);
     const held = this.#line.add(job, 0, count);
     const kind = sink === undefined ? Kind.JOB : Kind.STREAM;
     const values =
@@ -234,7 +235,7 @@ export class ThreadRunner implements Runner, LineOwner {
     if (running === undefined) return undefined;
     const { job, index } = running;
     const { name } = this.#targets.find("call", job.target).place;
-    return { name, index: job.first + index };
+    return { name, index: job.itemOf(index) };
   }
 
   /** What is idle ends by itself in a moment; the runtime prints an error when it is terminated. */

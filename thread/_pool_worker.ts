@@ -210,6 +210,7 @@ class PoolWorker implements PieceOwner {
       spread: (flags & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
       wantsProgress: (flags & JobFlag.PROGRESS) !== 0,
       isTimed: (flags & JobFlag.TIMED) !== 0,
+      tellsEach: (flags & JobFlag.EACH) !== 0,
       sink,
     };
     const items = (flags & JobFlag.ARGUMENTS) === 0 ? values : [values];
@@ -257,6 +258,8 @@ function reportsBy(channel: PoolChannel): PieceReports {
   return {
     values: (wire, index, values) => {
       channel.send(Kind.VALUES, 0, wire, index, values.length, values as unknown[]);
+      // The next item may run for long, and what waits for this one may be what it waits for.
+      channel.flush();
     },
     error: (wire, index, error) => sendError(channel, Kind.ERROR, wire, index, error),
     skipped: (wire, index) => channel.send(Kind.SKIPPED, 0, wire, index, 0, []),

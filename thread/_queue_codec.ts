@@ -85,7 +85,7 @@ export function decodeItem({ tag, number, bytes }: EncodedItem): unknown {
     case BYTES:
       return bytes;
     case CLONE:
-      return serializer().deserialize(bytes);
+      return readPlainClone(bytes);
     case SHARED:
       return unpackShared(readClone(bytes));
     default:
@@ -139,7 +139,7 @@ function encodeClone(item: unknown): EncodedItem {
   const packed = packShared(item);
   if (packed === item) {
     try {
-      return { tag: CLONE, number: 0, bytes: serializer().serialize(item) };
+      return { tag: CLONE, number: 0, bytes: writePlainClone(item) };
     } catch {
       // Perhaps it holds shared memory, which only the other way carries.
     }
@@ -152,6 +152,22 @@ function encodeClone(item: unknown): EncodedItem {
       cause: error,
     });
   }
+}
+
+// Not `v8.serialize()`: it copies what a view shows of shared memory, and this refuses it.
+function writePlainClone(item: unknown): Uint8Array {
+  const { Serializer } = serializer();
+  const clone = new Serializer();
+  clone.writeHeader();
+  clone.writeValue(item);
+  return clone.releaseBuffer();
+}
+
+function readPlainClone(bytes: Uint8Array): unknown {
+  const { Deserializer } = serializer();
+  const clone = new Deserializer(bytes);
+  clone.readHeader();
+  return clone.readValue();
 }
 
 let loadedSerializer: typeof v8 | undefined;

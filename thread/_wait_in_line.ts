@@ -8,8 +8,27 @@ import { GRANTED, HELD, MUST_WAIT, type SharedLine } from "./_shared_line.ts";
 /** The answer to one whose time is over. Answers of a line are other numbers. */
 export const TOO_LATE = -2;
 
-/** How often a thread looks before it sleeps: to sleep and to be woken takes longer than a short hold. */
-const SPINS = 400;
+/** How often a thread looks at most before it sleeps: to sleep and to be woken takes longer than a short hold. */
+const MOST_SPINS = 400;
+
+/** It looks so often once in so many waits, whether that was worth it lately or not. */
+const TRIAL_EVERY = 16;
+
+/** How often this thread looks: less and less while it has to sleep all the same, as on a busy machine. */
+let spins = MOST_SPINS;
+let waits = 0;
+
+/** Looks for an answer for a moment. @returns Whether it is there. */
+function lookOut(line: SharedLine, slot: number): boolean {
+  const times = ++waits % TRIAL_EVERY === 0 ? MOST_SPINS : spins;
+  for (let spin = 0; spin < times; spin++) {
+    if (line.stateOf(slot) !== GRANTED) continue;
+    spins = MOST_SPINS;
+    return true;
+  }
+  spins >>= 1;
+  return false;
+}
 
 /** Enters a line, and takes a place in it when there is no answer at once. */
 function enter(line: SharedLine, data: number): { answer: number; slot: number } {
@@ -41,9 +60,7 @@ export function waitInLineSync(line: SharedLine, timeoutMs: number, data = 0): n
 export function parkInLine(line: SharedLine, slot: number, timeoutMs: number): number {
   const end = timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs;
   let restMs = timeoutMs;
-  for (let spin = 0; spin < SPINS; spin++) {
-    if (line.stateOf(slot) === GRANTED) return line.take(slot);
-  }
+  if (lookOut(line, slot)) return line.take(slot);
   for (;;) {
     const state = line.stateOf(slot);
     if (state === GRANTED) return line.take(slot);

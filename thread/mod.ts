@@ -50,7 +50,6 @@ export * from "./semaphore.ts";
 export * from "./shared_array.ts";
 export * from "./shared_number.ts";
 export * from "./sync_wait_options.ts";
-export * from "./task_reference.ts";
 export * from "./thread.ts";
 export * from "./thread_info.ts";
 export * from "./thread_options.ts";

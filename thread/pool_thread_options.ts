@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { TaskReference } from "./task_reference.ts";
+import type { TaskReference } from "../coroutine/task_reference.ts";
 import type { TargetFunction } from "./thread_options.ts";
+
+export type { TaskReference };
 
 /** Options for the threads of a pool. */
 export interface PoolThreadOptions {

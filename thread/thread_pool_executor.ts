@@ -8,9 +8,9 @@ import { checkCount } from "../coroutine/_call_settings.ts";
 import { poolInternals } from "../coroutine/_pool_internals.ts";
 import { BaseExecutor } from "../coroutine/base_executor.ts";
 import { BasePool } from "../coroutine/base_pool.ts";
+import type { TaskReference } from "../coroutine/task_reference.ts";
 import { createThreadPoolCore } from "./_thread_pool_core.ts";
 import type { PoolThreadOptions } from "./pool_thread_options.ts";
-import type { TaskReference } from "./task_reference.ts";
 
 /** Options for {@linkcode ThreadPoolExecutor}. */
 export interface ThreadPoolExecutorOptions extends PoolThreadOptions {

@@ -1,3 +1,4 @@
+import { MOST_CALLS } from "../../coroutine/_call_group.ts";
 import { PoolCore, type PoolCoreOptions } from "../../coroutine/_pool_core.ts";
 import { poolInternals } from "../../coroutine/_pool_internals.ts";
 import type { Job, Runner, RunnerPort } from "../../coroutine/_runner.ts";
@@ -72,6 +73,7 @@ export class FakePool extends BasePool {
     super();
     const core = new PoolCore({
       size: 1,
+      mostCalls: MOST_CALLS,
       create: (port) => {
         const runner = new FakeRunner(port, `fake ${this.runners.length}`);
         this.runners.push(runner);

@@ -103,6 +103,17 @@ async function runSeed(seed: number): Promise<void> {
     if (chance < 0.15) {
       items++;
       track(at, (settled) => pool.applyAsync(same<number>, [at], options(settled)));
+    } else if (chance < 0.17) {
+      // Without options, and in one turn: they go together.
+      for (let left = 1 + pick(20); left > 0; left--) {
+        items++;
+        track(at, (settled) => {
+          const result = pool.applyAsync(same<number>, [at]);
+          void result.wait().then(settled);
+          return result;
+        });
+        if (random() < 0.1) calls.at(-1 - pick(3))?.result.cancel();
+      }
     } else if (chance < 0.2) {
       const list = Array.from({ length: pick(12) }, (_, n) => at * 100 + n);
       items += list.length;

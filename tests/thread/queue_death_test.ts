@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { QueueFullError, QueueShutDownError } from "../../coroutine/errors.ts";
+import { AVAILABLE, DEAD, FIRST_ITEM, QueueItems } from "../../thread/_queue_items.ts";
 import { Lock } from "../../thread/lock.ts";
 import { Queue } from "../../thread/queue.ts";
 import { guard } from "../support/guard.ts";
@@ -97,6 +98,47 @@ Deno.test("Queue.putSync() that dies while the memory grows loses nothing of oth
       await assertWhole(queue);
     },
   });
+});
+
+Deno.test("Queue.putSync() that dies between two copies of items leaves all where they were", () => {
+  const head = new Int32Array(new SharedArrayBuffer(4));
+  const items = new QueueItems(head, 0, undefined);
+  const write = (text: string): number => {
+    const bytes = new TextEncoder().encode(text);
+    const at = items.write({ tag: 0, number: 0, bytes }, AVAILABLE, 0);
+    items.end = items.next(at);
+    return at;
+  };
+  const read = (): string[] => {
+    const texts: string[] = [];
+    for (let item = FIRST_ITEM; item < items.end; item = items.next(item)) {
+      if (items.stateOf(item) === DEAD) continue;
+      texts.push(new TextDecoder().decode(items.read(item).bytes));
+    }
+    return texts;
+  };
+  const names = ["one", "the second", "three", "and the fourth", "five"].map(write);
+  items.setState(names[0]!, DEAD);
+  items.setState(names[2]!, DEAD);
+  const live = ["the second", "and the fourth", "five"];
+  // A copy is no step in shared memory that `dieAt` knows.
+  const words = Int32Array.prototype;
+  const { set } = words;
+  for (const last of [1, 2]) {
+    let copies = 0;
+    words.set = function (this: Int32Array, ...args: Parameters<Int32Array["set"]>): void {
+      set.apply(this, args);
+      if (++copies === last) throw new Error("dead");
+    };
+    try {
+      assertThrows(() => items.makeRoom(8), Error, "dead");
+    } finally {
+      delete (words as Partial<Int32Array>).set;
+    }
+    assertEquals(read(), live);
+  }
+  items.makeRoom(8);
+  assertEquals(read(), live);
 });
 
 Deno.test("Queue.getSync() that dies has taken its item or has not", async () => {

@@ -154,6 +154,23 @@ Deno.test("Queue shares what is on shared memory: words, values, locks and queue
   assertEquals([inner.getSync(), crossed.inner.maxSize], ["here", 3]);
 });
 
+Deno.test("Queue shares memory that is shown by a view alone, and keeps what views have in common", () => {
+  const words = new Int32Array(new SharedArrayBuffer(16), 4, 2);
+  for (const [n, item] of [words, [words], new Map([["at", words]])].entries()) {
+    const crossed = pass(item) as unknown;
+    const view = (crossed instanceof Map ? crossed.get("at") : [crossed].flat()[0]) as Int32Array;
+    view[1] = n + 1;
+    assertEquals([view.byteOffset, words[1]], [4, n + 1]);
+  }
+  const bytes = new Uint8Array(16);
+  const [left, right] = pass([bytes.subarray(0, 4), new DataView(bytes.buffer, 4)]) as [
+    Uint8Array,
+    DataView,
+  ];
+  assertStrictEquals(left.buffer, right.buffer);
+  assertEquals([left.byteLength, right.byteOffset, right.byteLength], [4, 4, 12]);
+});
+
 Deno.test("Queue that came through a queue is the same one, in another thread", async () => {
   const [outer, middle, inner] = [
     new Queue<Queue<Queue<string>>>(),
@@ -294,4 +311,27 @@ Deno.test("Queue shows its figures", () => {
   queue.shutdown();
   const shown = "Queue { size: 1, maxSize: 2, unfinished: 1, isShutdown: true }";
   assertEquals(Deno.inspect(queue), shown);
+});
+
+Deno.test("Queue.put() refuses shared memory where the runtime cannot write it down, and loses nothing", () => {
+  const queue = new Queue<unknown>();
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  queue.putNowait(words);
+  const runtime = Object.getOwnPropertyDescriptor(globalThis, "Deno")!;
+  Object.defineProperty(globalThis, "Deno", { value: {}, configurable: true });
+  try {
+    assertThrows(
+      () => queue.putNowait(words),
+      TypeError,
+      "Cannot put into queue: the item cannot be cloned (this version of the runtime hands shared memory over by postMessage() only)",
+    );
+    queue.putNowait(new Date(7));
+  } finally {
+    Object.defineProperty(globalThis, "Deno", runtime);
+  }
+  const received = queue.getNowait() as typeof words;
+  received[0] = 3;
+  assertEquals(words[0], 3);
+  assertEquals(queue.getNowait(), new Date(7));
+  assertEquals(queue.statistics().size, 0);
 });

@@ -127,6 +127,21 @@ leakTest(
   },
 );
 
+leakTest(
+  "ThreadPool.apply() gives each result before the next call starts, also of those that go together",
+  async () => {
+    await using pool = makePool();
+    const word = makeWords();
+    const call = (n: number) => pool.apply(targets.blockAtOne, [n, word]);
+    await Promise.all(Array.from({ length: 1000 }, () => call(0)));
+    const [first, ...others] = [0, 1, 2, 3, 4, 5, 6, 7].map(call);
+    assertEquals(await first, 0);
+    Atomics.store(word, 0, 1);
+    Atomics.notify(word, 0);
+    assertEquals(await Promise.all(others), [1, 1, 1, 1, 1, 1, 1]);
+  },
+);
+
 // move()
 
 leakTest("move() moves memory to a thread and back", async () => {
@@ -160,6 +175,17 @@ leakTest("move() loses nothing when what is moved has to wait for a thread", asy
   assertEquals((await some).map((bytes) => bytes[7]), one.map((_, n) => n));
   assertEquals((await plain)[299], 299 * 299);
   assertEquals(await spinning, "stopped");
+});
+
+leakTest("move() loses nothing of a chunk whose first item waits for the others", async () => {
+  await using pool = makePool(2);
+  await pool.ready();
+  const words = makeWords();
+  const items = [0, 1, 2, 3].map((n): Parameters<typeof targets.fillLast> => {
+    return [move(new Uint8Array(8)), n, words];
+  });
+  const filled = await pool.starmap(targets.fillLast, items, { chunkSize: 4 });
+  assertEquals(filled.map((bytes) => bytes[7]), [0, 1, 2, 3]);
 });
 
 leakTest("move() moves ports and streams", async () => {

@@ -10,7 +10,7 @@
  *
  * @example A function of another module
  * ```ts
- * import type { TaskReference } from "@manyhands/concurrency/thread";
+ * import type { TaskReference } from "@manyhands/concurrency/coroutine";
  *
  * const render: TaskReference = { module: import.meta.resolve("./render.ts"), name: "renderPage" };
  * ```
