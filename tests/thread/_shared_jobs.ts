@@ -43,7 +43,8 @@ export class JobThread implements Disposable {
 
   /** What came of the job. */
   get result(): Promise<unknown> {
-    return guard(this.#result, () => `the end of ${this.#name}`);
+    // Ten thousand hand-overs take long on a machine that has other things to do.
+    return guard(this.#result, () => `the end of ${this.#name}`, 110_000);
   }
 
   /** Asks it to end, as `terminate()` of a thread does. */
