@@ -13,6 +13,8 @@ import { scenario as lock100kWaiters } from "./lock_100k_waiters_bench.ts";
 import { scenario as lockUncontended } from "./lock_uncontended_bench.ts";
 import { scenario as manager64InFlight } from "./manager_64_in_flight_bench.ts";
 import { scenario as managerCall } from "./manager_call_bench.ts";
+import { scenario as managerPythonConnect } from "./manager_python_connect_bench.ts";
+import { scenario as managerPythonTask } from "./manager_python_task_bench.ts";
 import { scenario as pickleRequest } from "./pickle_request_bench.ts";
 import { scenario as pickleRows } from "./pickle_rows_bench.ts";
 import { scenario as pipePingPong } from "./pipe_ping_pong_bench.ts";
@@ -34,6 +36,8 @@ import { scenario as sharedMemoryOpen } from "./shared_memory_open_bench.ts";
 import { scenario as sharedMemoryRing } from "./shared_memory_ring_bench.ts";
 import { scenario as subprocessOutput } from "./subprocess_output_bench.ts";
 import { scenario as subprocessRun } from "./subprocess_run_bench.ts";
+import { scenario as taskQueuePool } from "./task_queue_pool_bench.ts";
+import { scenario as taskQueueWorkers } from "./task_queue_workers_bench.ts";
 import { scenario as taskSpawn } from "./task_spawn_bench.ts";
 import { scenario as threadLockHandOver } from "./thread_lock_hand_over_bench.ts";
 import { scenario as threadLockUncontended } from "./thread_lock_uncontended_bench.ts";
@@ -88,6 +92,10 @@ export const scenarios: readonly Scenario[] = [
   processQueue,
   managerCall,
   manager64InFlight,
+  managerPythonTask,
+  managerPythonConnect,
+  taskQueueWorkers,
+  taskQueuePool,
   pickleRequest,
   pickleRows,
 ];

@@ -7,7 +7,15 @@ import { Server, type ServerLimits } from "./server.ts";
 export interface ServerSpec extends ServerLimits {
   address: Address;
   key: Uint8Array<ArrayBuffer>;
-  registrations: { typeid: string; callable: string | null; exposed: readonly string[] | null }[];
+  registrations: {
+    typeid: string;
+    callable: string | null;
+    exposed: readonly string[] | null;
+    methodToTypeid: Readonly<Record<string, string>> | null;
+  }[];
+  /** The name of a function that is called first. */
+  initializer?: string | undefined;
+  initArgs: readonly unknown[];
 }
 
 /**
@@ -20,12 +28,14 @@ export interface ServerSpec extends ServerLimits {
 export async function serveManager(spec: ServerSpec, report: Queue<Address>): Promise<void> {
   // Ctrl-C reaches every process of the terminal; the manager ends when its owner does (as in Python).
   Deno.addSignalListener("SIGINT", () => {});
-  const { registrations, ...rest } = spec;
+  const { registrations, initializer, initArgs, ...rest } = spec;
+  if (initializer !== undefined) await findFunction(initializer)(...initArgs);
   const registry = new Map<string, Registration>();
-  for (const { typeid, callable, exposed } of registrations) {
+  for (const { typeid, callable, exposed, methodToTypeid } of registrations) {
     registry.set(typeid, {
       callable: callable === null ? undefined : findFunction(callable),
       exposed: exposed ?? undefined,
+      methodToTypeid: methodToTypeid ?? undefined,
     });
   }
   const server = new Server({ ...rest, registry });

@@ -9,10 +9,8 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { readKey } from "../ipc/_authentication.ts";
-import { type Connected, connectSession } from "../ipc/_connect.ts";
+import { NotNativeError } from "../ipc/_connect.ts";
 import { familyKey } from "../ipc/_family.ts";
-import { makeProxy } from "../ipc/_proxy.ts";
-import { RemoteObject } from "../ipc/_session.ts";
 import {
   type Address,
   type AddressLike,
@@ -29,8 +27,17 @@ import {
   type ProcessOptions,
   ProcessStateError,
 } from "../process/mod.ts";
+import { type ManagerClient, NativeClient } from "./_manager_client.ts";
 import { serveManager, type ServerSpec } from "./_manager_process.ts";
-import type { ManagedFunction, ManagedMethods, Registration } from "./managed.ts";
+import { PythonLink } from "./_python_link.ts";
+import type {
+  ManagedFunction,
+  ManagedMethods,
+  ManagerStartOptions,
+  RegisterOptions,
+  RegisterProxyOptions,
+  Registration,
+} from "./managed.ts";
 import { Server, type ServerLimits } from "./server.ts";
 
 /** How long a manager's process may take to end when it was told to, before it is terminated. */
@@ -80,33 +87,6 @@ export interface BaseManagerOptions extends ServerLimits {
 }
 
 /**
- * What is registered under a name, when this side has the function.
- *
- * @typeParam F The type of the function.
- */
-export interface RegisterOptions<F extends ManagedFunction> {
-  /** Makes or finds the object that the client gets. It runs in the manager, for each request. */
-  callable: F;
-  /**
-   * The methods that clients may call. Without it, all whose names do not begin with `_`.
-   *
-   * @default {undefined}
-   */
-  exposed?: readonly string[] | undefined;
-}
-
-/**
- * What is registered under a name, when only the other side has the function.
- *
- * @typeParam T The type of the object that the client gets.
- */
-export interface RegisterProxyOptions<T> {
-  /** The class of the object on the other side: `Queue<number>`. Only its type is used. */
-  // deno-lint-ignore no-explicit-any -- every class, whatever its constructor takes
-  proxyType: abstract new (...args: any[]) => T;
-}
-
-/**
  * A class of managers that has methods for what is registered.
  *
  * @typeParam Api The registered functions by name.
@@ -139,7 +119,7 @@ export interface ManagerClass<Api> {
   register<Name extends string, T>(
     typeid: Name,
     options: RegisterProxyOptions<T>,
-  ): ManagerClass<Api & Record<Name, () => T>>;
+  ): ManagerClass<Api & Record<Name, (...args: unknown[]) => T>>;
 }
 
 const registries = new WeakMap<object, Map<string, Registration>>();
@@ -161,6 +141,10 @@ let createObject: (manager: BaseManager, typeid: string, args: unknown[]) => Pro
  * - Any number of calls are in flight on one connection. When the connection is lost, all of them reject
  *   with a `ConnectionLostError`.
  * - An object with methods is lent as a proxy; data is copied.
+ * - Either side may be a Python program that uses `multiprocessing.managers`: see {@linkcode Server} for Python
+ *   clients. Of a Python server, each call in flight has a connection of its own; names are in either case
+ *   (`putNowait`, `put_nowait`), time limits and signals work as at home, and exceptions arrive as the errors
+ *   of this package that stand for them, or as a `PythonError`.
  *
  * Needs `--allow-net` for the address, and what `Process` needs for `start`. It is Python's
  * {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.BaseManager | BaseManager}.
@@ -194,7 +178,7 @@ export class BaseManager implements AsyncDisposable {
   readonly #key: Uint8Array<ArrayBuffer>;
   #address: Address;
   #state: "initial" | "serving" | "starting" | "started" | "connected" | "closed" = "initial";
-  #client: Connected | undefined;
+  #client: ManagerClient | undefined;
   #process: Process<typeof serveManager> | undefined;
 
   /**
@@ -239,12 +223,12 @@ export class BaseManager implements AsyncDisposable {
   static register<Name extends string, T>(
     typeid: Name,
     options: RegisterProxyOptions<T>,
-  ): ManagerClass<Record<Name, () => T>>;
+  ): ManagerClass<Record<Name, (...args: unknown[]) => T>>;
   static register(
     typeid: string,
     options: Partial<RegisterOptions<ManagedFunction>> & Partial<RegisterProxyOptions<unknown>>,
   ): ManagerClass<Record<string, ManagedFunction>> {
-    const { callable, exposed } = options;
+    const { callable, exposed, methodToTypeid, createMethod = true } = options;
     if (
       typeof typeid !== "string" || ["", "then"].includes(typeid) || typeid in BaseManager.prototype
     ) {
@@ -257,15 +241,9 @@ export class BaseManager implements AsyncDisposable {
     }
     const manager: typeof BaseManager = this === BaseManager ? class extends BaseManager {} : this;
     const registry = registries.get(manager) ?? new Map(registryOf(manager));
-    registry.set(typeid, { callable, exposed });
+    registry.set(typeid, { callable, exposed, methodToTypeid });
     registries.set(manager, registry);
-    Object.defineProperty(manager.prototype, typeid, {
-      value(this: BaseManager, ...args: unknown[]): Promise<unknown> {
-        return createObject(this, typeid, args);
-      },
-      writable: true,
-      configurable: true,
-    });
+    if (createMethod) addMethod(manager, typeid);
     return manager as unknown as ManagerClass<Record<string, ManagedFunction>>;
   }
 
@@ -324,17 +302,23 @@ export class BaseManager implements AsyncDisposable {
    * Serves in a process of its own, and connects to it. The registered functions are found there by
    * their names among the exports of the option `module`.
    *
-   * @param options How long to wait, and what stops the wait.
+   * @param options What is called in the process first, how long to wait, and what stops the wait.
    * @returns When the manager serves and this process is its client.
    * @throws {ProcessStateError} When the manager was used before.
-   * @throws {TypeError} When the module is missing, or does not export a registered function.
+   * @throws {TypeError} When the module is missing, or does not export a registered function or the initializer.
    * @throws {Deno.errors.AddrInUse} When the port is taken.
    * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
-  async start(options: WaitOptions = {}): Promise<void> {
+  async start(options: ManagerStartOptions = {}): Promise<void> {
     const { module } = this.#options;
+    const { initializer, initArgs = [] } = options;
     const registrations = nameFunctions(registryOf(this.constructor));
-    if (module === undefined && registrations.some(({ callable }) => callable !== null)) {
+    if (initializer !== undefined && typeof initializer !== "function") {
+      throw new TypeError('Cannot start the manager: "initializer" is no function');
+    }
+    const isNeeded = initializer !== undefined ||
+      registrations.some(({ callable }) => callable !== null);
+    if (module === undefined && isNeeded) {
       throw new TypeError(
         'Cannot start the manager: the option "module" must say which module exports the registered ' +
           "functions; or use getServer()",
@@ -346,6 +330,8 @@ export class BaseManager implements AsyncDisposable {
       address: this.#address,
       key: this.#key,
       registrations,
+      initializer: initializer?.name,
+      initArgs,
     };
     const left = countDown(options);
     try {
@@ -399,7 +385,7 @@ export class BaseManager implements AsyncDisposable {
         "Cannot shut the manager down: it was neither started nor connected",
       );
     }
-    const told = client?.session.call(client.root, "shutdown", []) ?? Promise.resolve();
+    const told = client?.shutdown() ?? Promise.resolve();
     told.catch(() => {});
     let failed: { reason: unknown } | undefined;
     try {
@@ -410,7 +396,7 @@ export class BaseManager implements AsyncDisposable {
       });
     } catch (reason) {
       // A process of its own is ended below, and a manager whose connection is gone is down already.
-      if (this.#process === undefined && client?.session.isClosed === false) failed = { reason };
+      if (this.#process === undefined && client?.isClosed === false) failed = { reason };
     }
     await this.close();
     if (failed !== undefined) throw failed.reason;
@@ -427,7 +413,7 @@ export class BaseManager implements AsyncDisposable {
     const process = this.#process;
     this.#client = undefined;
     this.#process = undefined;
-    await client?.session.close();
+    await client?.close();
     if (process === undefined) return;
     const timeoutMs = this.#shutdownTimeoutMs();
     if (!await process.join({ timeoutMs })) {
@@ -458,8 +444,9 @@ export class BaseManager implements AsyncDisposable {
   }
 
   #limits(): ServerLimits {
-    const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth } = this.#options;
-    return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth };
+    const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python } =
+      this.#options;
+    return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python };
   }
 
   #shutdownTimeoutMs(): number {
@@ -501,19 +488,24 @@ export class BaseManager implements AsyncDisposable {
     }
   }
 
-  async #open(options: WaitOptions): Promise<Connected> {
-    const { maxMessageBytes, allowLegacyAuth } = this.#options;
-    const connected = await connectSession(this.#address, {
-      ...options,
-      key: this.#key,
-      maxMessageBytes,
-      allowLegacy: allowLegacyAuth,
-    });
+  async #open(options: WaitOptions): Promise<ManagerClient> {
+    const { maxMessageBytes, allowLegacyAuth: allowLegacy } = this.#options;
+    const settings = { key: this.#key, maxMessageBytes, allowLegacy };
+    const left = countDown(options);
+    let client: ManagerClient;
+    try {
+      client = await NativeClient.connect(this.#address, { ...options, ...settings });
+    } catch (error) {
+      if (!(error instanceof NotNativeError)) throw error;
+      const link = new PythonLink({ address: this.#address, ...settings });
+      await link.connect(left());
+      client = link;
+    }
     if (this.#state === "closed") {
-      await connected.session.close();
+      await client.close();
       throw new ConnectionClosedError("Cannot connect: the manager was closed meanwhile");
     }
-    return connected;
+    return client;
   }
 
   async #create(typeid: string, args: unknown[]): Promise<unknown> {
@@ -525,11 +517,19 @@ export class BaseManager implements AsyncDisposable {
         }`,
       );
     }
-    const made = await client.session.call(client.root, "create", [typeid, args], {
-      withTask: true,
-    });
-    return made instanceof RemoteObject ? makeProxy(client.session, made) : made;
+    return await client.create(typeid, args);
   }
+}
+
+/** Gives managers of a class the method that asks for what is registered under a name. */
+function addMethod(manager: typeof BaseManager, typeid: string): void {
+  Object.defineProperty(manager.prototype, typeid, {
+    value(this: BaseManager, ...args: unknown[]): Promise<unknown> {
+      return createObject(this, typeid, args);
+    },
+    writable: true,
+    configurable: true,
+  });
 }
 
 /** The same options each time, with what is left of the time limit. */
@@ -548,12 +548,17 @@ function registryOf(manager: object): ReadonlyMap<string, Registration> {
 }
 
 function nameFunctions(registry: ReadonlyMap<string, Registration>): ServerSpec["registrations"] {
-  return [...registry].map(([typeid, { callable, exposed }]) => {
+  return [...registry].map(([typeid, { callable, exposed, methodToTypeid }]) => {
     if (callable !== undefined && callable.name === "") {
       throw new TypeError(
         `Cannot start the manager: the function of "${typeid}" has no name; export a named function`,
       );
     }
-    return { typeid, callable: callable?.name ?? null, exposed: exposed ?? null };
+    return {
+      typeid,
+      callable: callable?.name ?? null,
+      exposed: exposed ?? null,
+      methodToTypeid: methodToTypeid ?? null,
+    };
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { Remote } from "../ipc/mod.ts";
 
 /** A function that can be registered with a manager. */
@@ -16,6 +17,85 @@ export interface Registration {
   readonly callable: ManagedFunction | undefined;
   /** The methods that may be called; all public ones when it is missing. */
   readonly exposed: readonly string[] | undefined;
+  /** Methods whose result is lent in its turn, with the name under which its type is registered. */
+  readonly methodToTypeid?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * What is registered under a name, when this side has the function.
+ *
+ * @typeParam F The type of the function.
+ */
+export interface RegisterOptions<F extends ManagedFunction> {
+  /**
+   * Makes or finds the object that the client gets. It runs in the manager, for each request; for a name of
+   * `methodToTypeid`, with the result of the method.
+   */
+  callable: F;
+  /**
+   * The methods that clients may call. Without it, all whose names do not begin with `_`.
+   *
+   * @default {undefined}
+   */
+  exposed?: readonly string[] | undefined;
+  /**
+   * Methods whose result is not copied: clients get a proxy of it, with what is registered under the given name.
+   * `"Iterator"` is there for Python clients without being registered.
+   *
+   * @default {undefined}
+   */
+  methodToTypeid?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Whether managers have a method of that name. Without it the name is only for `methodToTypeid`.
+   *
+   * @default {true}
+   */
+  createMethod?: boolean | undefined;
+}
+
+/**
+ * What is registered under a name, when only the other side has the function.
+ *
+ * @typeParam T The type of the object that the client gets.
+ */
+export interface RegisterProxyOptions<T> {
+  /** The class of the object on the other side: `Queue<number>`. Only its type is used. */
+  // deno-lint-ignore no-explicit-any -- every class, whatever its constructor takes
+  proxyType: abstract new (...args: any[]) => T;
+  /**
+   * The methods that clients may call of an object that a method answers: see `methodToTypeid`.
+   *
+   * @default {undefined}
+   */
+  exposed?: readonly string[] | undefined;
+  /**
+   * Methods whose result is not copied: see {@linkcode RegisterOptions.methodToTypeid}.
+   *
+   * @default {undefined}
+   */
+  methodToTypeid?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Whether managers have a method of that name. Without it the name is only for `methodToTypeid`.
+   *
+   * @default {true}
+   */
+  createMethod?: boolean | undefined;
+}
+
+/** Options for `BaseManager.start()`. */
+export interface ManagerStartOptions extends WaitOptions {
+  /**
+   * A function that the manager's process calls before it serves; the module of the manager exports it.
+   *
+   * @default {undefined}
+   */
+  initializer?: ManagedFunction | undefined;
+  /**
+   * The arguments of the initializer.
+   *
+   * @default {[]}
+   */
+  initArgs?: readonly unknown[] | undefined;
 }
 
 /** What is copied to the client, as opposed to lent. */

@@ -7,6 +7,9 @@
  *   argument, needs no address and no key.
  * - Workers on other machines, or programs that come and go: {@linkcode BaseManager}. One process serves
  *   queues and other objects at an address, everybody else connects to it with a key.
+ * - Tasks that must not be lost with a worker, and results that are awaited: {@linkcode TaskQueue}.
+ * - Functions called on other machines as those of any pool: {@linkcode WorkerPool} here, and
+ *   {@linkcode serveTasks} there.
  *
  * @example A master that serves a queue, and a worker that takes from it
  * ```ts
@@ -31,7 +34,16 @@
  */
 
 export * from "./base_manager.ts";
+export * from "./embedded_engine.ts";
+export * from "./engine.ts";
 export * from "./managed.ts";
 export * from "./python_errors.ts";
+export * from "./python_keywords.ts";
 export * from "./python_types.ts";
+export * from "./serve_tasks.ts";
 export * from "./server.ts";
+export * from "./task_errors.ts";
+export * from "./task_handle.ts";
+export * from "./task_lease.ts";
+export * from "./task_queue.ts";
+export * from "./worker_pool.ts";

@@ -9,8 +9,11 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { LentCall } from "../coroutine/_lending.ts";
 import { Hub } from "../ipc/_hub.ts";
-import { isLent, Loan } from "../ipc/_loan.ts";
+import { isLent } from "../ipc/_loan.ts";
 import { type Address, formatAddress } from "../ipc/mod.ts";
+import { KeyGuard } from "./_key_guard.ts";
+import { loanOf } from "./_managed_loan.ts";
+import { PythonSide } from "./_python_side.ts";
 import type { Registration } from "./managed.ts";
 
 /** What a server puts up with. */
@@ -39,6 +42,31 @@ export interface ServerLimits {
    * @default {true}
    */
   allowLegacyAuth?: boolean | undefined;
+  /**
+   * How Python clients are served.
+   *
+   * @default {{}}
+   */
+  python?: PythonServing | undefined;
+}
+
+/** How Python clients are served. */
+export interface PythonServing {
+  /**
+   * What a float from Python becomes that is a whole number: a number, which goes back to Python as an int, or a
+   * `PyFloat`. `"exact"` suits objects that only Python programs use.
+   *
+   * @default {"number"}
+   */
+  floats?: "number" | "exact" | undefined;
+  /**
+   * Classes, `"module.name"`, whose objects are let in, as a `PyObject` that describes them and goes out to Python
+   * as what it was. They are never made here. Without it only data and exceptions of the standard library are let
+   * in; a client that sends something else is disconnected.
+   *
+   * @default {[]}
+   */
+  names?: readonly string[] | undefined;
 }
 
 /** What a server needs. */
@@ -50,7 +78,7 @@ export interface ServerOptions extends ServerLimits {
   /** What is registered, by name. */
   registry: ReadonlyMap<string, Registration>;
   /**
-   * Told of each connection that was refused: a wrong key, another protocol, a stall.
+   * Told of each connection that was refused: a wrong key, another protocol, a stall, a pickle that is not data.
    *
    * @default {undefined}
    */
@@ -59,8 +87,12 @@ export interface ServerOptions extends ServerLimits {
 
 /** What {@linkcode Server.statistics} tells. */
 export interface ServerStatistics {
-  /** Clients that are connected and have proved the key. */
+  /** Connections that have proved the key. A Python client has one for each of its threads. */
   connections: number;
+  /** Connections that were refused since the server began. */
+  refused: number;
+  /** Objects to which Python clients refer. */
+  pythonObjects: number;
 }
 
 /**
@@ -70,6 +102,10 @@ export interface ServerStatistics {
  * - Clients do not disturb each other: a call that waits holds up no other one.
  * - When a client is gone, the calls that it had in flight are aborted, and queue items that were on
  *   their way to it go back to the head of their queue.
+ * - Python programs are clients as well, on the same port: to `multiprocessing.managers` it is a manager. They see
+ *   methods under Python's names (`put_nowait`), and get Python's exceptions. What they send is read as data; no
+ *   class of theirs is looked for.
+ * - Whoever tries keys from one address has to wait longer after each wrong one.
  *
  * @example Serving until somebody shuts the manager down
  * ```ts
@@ -91,7 +127,10 @@ export class Server implements AsyncDisposable {
   readonly #hub: Hub;
   readonly #address: Address;
   readonly #registry: ReadonlyMap<string, Registration>;
+  readonly #python: PythonSide;
+  readonly #guard = new KeyGuard();
   readonly #stopped = Promise.withResolvers<void>();
+  #refused = 0;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -102,18 +141,35 @@ export class Server implements AsyncDisposable {
    * @throws {Deno.errors.NotCapable} When the permission to listen is missing.
    */
   constructor(options: ServerOptions) {
-    const { address, registry, allowLegacyAuth, ...rest } = options;
+    const { address, registry, allowLegacyAuth, python, onRefused, ...rest } = options;
     this.#registry = registry;
+    const refuse = (error: unknown, from?: Address) => {
+      this.#refused++;
+      if (from !== undefined) this.#guard.refused(error, from);
+      onRefused?.(error);
+    };
+    const shutdown = () => {
+      // After the answer has left.
+      setTimeout(() => this.shutdown(), 0);
+    };
+    this.#python = new PythonSide({
+      ...python,
+      registry,
+      maxMessageBytes: options.maxMessageBytes,
+      address: () => this.#address,
+      shutdown,
+      onRefused: refuse,
+    });
     this.#hub = new Hub({
       ...rest,
+      onRefused: refuse,
+      beforeHandshake: (from) => this.#guard.delay(from),
+      python: (arrival) => this.#python.welcome(arrival),
       allowLegacy: allowLegacyAuth,
       methods: {
         dummy: () => undefined,
         create: (call, typeid: string, args: unknown[]) => this.#create(call, typeid, args),
-        shutdown: () => {
-          // After the answer has left.
-          setTimeout(() => this.shutdown(), 0);
-        },
+        shutdown,
       },
     });
     this.#address = this.#hub.listen(address);
@@ -145,8 +201,10 @@ export class Server implements AsyncDisposable {
    * @returns When everything is closed.
    */
   async shutdown(): Promise<void> {
+    this.#guard.close();
     this.#stopping ??= this.#hub.close("the manager was shut down");
     await this.#stopping;
+    this.#python.close();
     this.#stopped.resolve();
   }
 
@@ -156,7 +214,11 @@ export class Server implements AsyncDisposable {
    * @returns The figures of this moment.
    */
   statistics(): ServerStatistics {
-    return { connections: this.#hub.connections };
+    return {
+      connections: this.#hub.connections,
+      refused: this.#refused,
+      pythonObjects: this.#python.objects.size,
+    };
   }
 
   /** Stops to serve, as {@linkcode shutdown} does. */
@@ -173,6 +235,6 @@ export class Server implements AsyncDisposable {
       );
     }
     const made = await registration.callable(...args);
-    return isLent(made) ? new Loan(made, registration.exposed) : made;
+    return isLent(made) ? loanOf(made, registration, this.#registry) : made;
   }
 }

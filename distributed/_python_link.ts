@@ -1,0 +1,446 @@
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import { Semaphore } from "../coroutine/semaphore.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
+import { type Caller, makeProxy } from "../ipc/_proxy.ts";
+import { RemoteObject } from "../ipc/_session.ts";
+import { formatAddress } from "../ipc/address.ts";
+import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "../ipc/errors.ts";
+import type { ManagerClient } from "./_manager_client.ts";
+import { toError } from "./_pickle_errors.ts";
+import { PickleReader } from "./_pickle_reader.ts";
+import { ProxyReference, Token } from "./_pickle_types.ts";
+import { PickleWriter } from "./_pickle_writer.ts";
+import {
+  namesOf,
+  type Plan,
+  planCall,
+  type PythonCall,
+  type PythonTarget,
+} from "./_python_calls.ts";
+import { PythonConnection, type PythonConnectOptions } from "./_python_connection.ts";
+import { giveIteration } from "./_python_iteration.ts";
+import { toPythonName } from "./_python_names.ts";
+import { remoteTraceback } from "./_python_traceback.ts";
+import { PyTuple } from "./python_types.ts";
+
+/** So many connections are kept although nothing goes on. */
+const MOST_IDLE = 16;
+
+/**
+ * How long a wait lasts on the server before it is begun anew. Python's server goes on waiting for a client that is
+ * gone, and then loses what it gets for it.
+ */
+const SLICE_MS = 1_000;
+
+/** How long giving references back may take when the client closes. */
+const RELEASE_LIMIT_MS = 1_000;
+
+/** So many connections are opened at a time: of more than 16, Python 3.12 and older leave some without an answer. */
+const MOST_OPENING = 8;
+
+/** So many references are given back at a time. */
+const MOST_RELEASES = 8;
+
+/** Whose locks belong to nobody: they are released over any connection. */
+const OWNERLESS = new Set(["Lock", "Semaphore", "BoundedSemaphore"]);
+
+interface Target extends PythonTarget {
+  /** The connections over which it was acquired, the last one at the end. */
+  readonly holders: PythonConnection[];
+}
+
+/**
+ * A client of a Python manager.
+ *
+ * Python's server has a thread for each connection, which works on one call at a time: each call in flight has a
+ * connection of its own, and connections are used again. Who owns an RLock or a Condition is the connection: the one
+ * over which it was acquired is kept for it until it is released.
+ */
+export class PythonLink implements ManagerClient, Caller {
+  readonly #options: PythonConnectOptions;
+  readonly #peer: string;
+  readonly #reader: PickleReader;
+  readonly #writer: PickleWriter;
+  readonly #targets = new Map<number, Target>();
+  readonly #proxies = new WeakMap<object, Target>();
+  readonly #dropped = new FinalizationRegistry<number>((id) => this.#release(id));
+  readonly #idle: PythonConnection[] = [];
+  readonly #open = new Set<PythonConnection>();
+  readonly #door = new Semaphore(MOST_OPENING);
+  readonly #unreleased: string[] = [];
+  readonly #releasing = new Set<Promise<void>>();
+  /** The proxies of the message that is being read: their references are still to be taken. */
+  #arrived: Target[] = [];
+  #lastId = 0;
+  #isClosed = false;
+
+  constructor(options: PythonConnectOptions) {
+    this.#options = options;
+    this.#peer = formatAddress(options.address);
+    this.#reader = new PickleReader({
+      dicts: "object",
+      unknownNames: "keep",
+      maxBytes: options.maxMessageBytes,
+      resolveProxy: (reference) => this.#resolve(reference),
+    });
+    this.#writer = new PickleWriter({ replace: (value) => this.#refer(value) });
+  }
+
+  /** Connects once, so that a wrong key or a wrong address is noticed. */
+  async connect(options: WaitOptions): Promise<void> {
+    await this.#request("dummy", [], options);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  async create(typeid: string, args: readonly unknown[]): Promise<unknown> {
+    const python = toPythonName(typeid);
+    // A class has the same name there, a function one in Python's case.
+    const names = /^[A-Z]/.test(typeid) || python === typeid ? [typeid] : [python, typeid];
+    for (const name of names) {
+      try {
+        const made = await this.#request("create", [name, ...args]);
+        return this.#proxy(this.#describe(name, made));
+      } catch (error) {
+        // It is not registered under this name.
+        const isUnknown = error instanceof Error && error.message === `KeyError: '${name}'`;
+        if (!isUnknown || name === names.at(-1)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#request("shutdown", []);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    for (const id of [...this.#targets.keys()]) this.#release(id);
+    const released = Promise.all(this.#releasing);
+    await runOutsideTasks(() =>
+      waitWithin<unknown>(released, { timeoutMs: RELEASE_LIMIT_MS }, () => {})
+    );
+    this.#isClosed = true;
+    for (const connection of this.#open) connection.close();
+  }
+
+  /** Calls a method of an object of the server. */
+  async call(
+    object: RemoteObject,
+    method: string,
+    args: readonly unknown[],
+    options: WaitOptions = {},
+  ): Promise<unknown> {
+    const target = this.#targets.get(object.id);
+    if (this.#isClosed || target === undefined) {
+      throw new ConnectionClosedError(`Cannot call ${this.#peer}: the connection was closed here`);
+    }
+    const plan = planCall(target, method, args);
+    const signal = options.signal ?? plan.wait.signal;
+    signal?.throwIfAborted();
+    const state: CallState = { isGivenUp: false, connection: undefined };
+    // Outside of the task: the call is not to be left by the way, it is given up in order.
+    const running = runOutsideTasks(() => this.#run(target, plan, state));
+    running.catch(() => {});
+    const limit = plan.slices === undefined ? plan.wait.timeoutMs : undefined;
+    const timeoutMs = Math.min(checkTimeout(options.timeoutMs), checkTimeout(limit));
+    try {
+      return await waitWithin(running, { signal, timeoutMs }, () => {
+        throw new TimeoutError(`"${method}" did not answer within ${timeoutMs} ms`);
+      });
+    } catch (error) {
+      state.isGivenUp = true;
+      // Nobody waits for its end. One that is made of slices ends soon, and is taken back.
+      if (plan.slices === undefined) state.connection?.close();
+      throw error;
+    }
+  }
+
+  /** Gives an object back. */
+  release({ id }: RemoteObject): void {
+    this.#release(id);
+  }
+
+  // Calls
+
+  async #run(target: Target, plan: Plan, state: CallState): Promise<unknown> {
+    const { slices } = plan;
+    if (slices === undefined) return await this.#callOnce(target, plan, state);
+    const { timeoutMs } = plan.wait;
+    const end = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+    for (;;) {
+      // Nobody waits for it, and nothing has been asked for.
+      if (state.isGivenUp) return undefined;
+      const left = Math.max(0, end - performance.now());
+      const ms = timeoutMs === 0 ? 0 : Math.min(left, SLICE_MS);
+      const isLast = ms >= left;
+      let answer: { value: unknown } | { error: unknown };
+      try {
+        const call = { ...plan, args: slices.args(ms / 1000) };
+        answer = { value: await this.#callOnce(target, call, state) };
+      } catch (error) {
+        answer = { error };
+      }
+      if (!slices.isOver(answer) || isLast || state.isGivenUp) {
+        if (state.isGivenUp && "value" in answer) await this.#undo(target, plan, answer.value);
+        if ("error" in answer) throw answer.error;
+        return answer.value;
+      }
+    }
+  }
+
+  async #undo(target: Target, plan: Plan, value: unknown): Promise<void> {
+    const state: CallState = { isGivenUp: false, connection: undefined };
+    for (const call of plan.undo?.(value) ?? []) await this.#callOnce(target, call, state);
+  }
+
+  async #callOnce(target: Target, call: PythonCall, state: CallState): Promise<unknown> {
+    const { name, args, kwds } = call;
+    // What cannot be written is told before anything has happened.
+    const request = this.#write(target.id, name, args, kwds);
+    const isHeld = HELD.has(name) && target.holders.length > 0;
+    const connection = isHeld ? target.holders.at(-1)! : await this.#connection();
+    if (state.isGivenUp) {
+      if (!isHeld) this.#giveBack(connection);
+      throw new ConnectionClosedError("The call was given up before it was sent");
+    }
+    state.connection = connection;
+    let value: unknown;
+    try {
+      value = await this.#exchange(connection, request);
+    } catch (error) {
+      if (!isHeld) this.#giveBack(connection);
+      throw error;
+    } finally {
+      state.connection = undefined;
+    }
+    const { exposed, holders, typeid } = target;
+    const isLock = exposed.has("acquire") && exposed.has("release") && !OWNERLESS.has(typeid);
+    if (isLock && name === "acquire" && value === true) {
+      holders.push(connection);
+    } else if (isHeld && name === "release") {
+      holders.splice(holders.lastIndexOf(connection), 1);
+      this.#giveBack(connection);
+    } else if (!isHeld) {
+      this.#giveBack(connection);
+    }
+    return value;
+  }
+
+  async #connection(): Promise<PythonConnection> {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (!idle.isClosed) return idle;
+      this.#open.delete(idle);
+    }
+    const connection = await this.#connect();
+    try {
+      const name = `Deno-${Deno.pid}`;
+      await this.#exchange(connection, this.#write(null, "accept_connection", [name], {}));
+    } catch (error) {
+      this.#drop(connection);
+      throw error;
+    }
+    return connection;
+  }
+
+  #giveBack(connection: PythonConnection): void {
+    if (connection.isClosed || this.#idle.length >= MOST_IDLE) this.#drop(connection);
+    else this.#idle.push(connection);
+  }
+
+  #drop(connection: PythonConnection): void {
+    this.#open.delete(connection);
+    connection.close();
+  }
+
+  // Requests that have a connection of their own
+
+  async #request(
+    name: string,
+    args: readonly unknown[],
+    options: WaitOptions = {},
+  ): Promise<unknown> {
+    const request = this.#write(null, name, args, {});
+    const isFirst = name === "dummy";
+    const connection = await this.#connect(options, isFirst);
+    try {
+      return await waitWithin(this.#exchange(connection, request), options, (timeoutMs) => {
+        throw new TimeoutError(`${this.#peer} did not answer within ${timeoutMs} ms`);
+      });
+    } finally {
+      this.#drop(connection);
+    }
+  }
+
+  async #connect(options: WaitOptions = {}, isFirst = false): Promise<PythonConnection> {
+    let connection: PythonConnection;
+    await this.#door.acquire({ signal: options.signal });
+    try {
+      connection = await PythonConnection.open(this.#options, options);
+    } catch (error) {
+      if (isFirst || !(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      throw new ConnectionLostError(`Lost the connection to ${this.#peer}: nobody listens there`, {
+        cause: error,
+      });
+    } finally {
+      this.#door.release();
+    }
+    this.#open.add(connection);
+    if (this.#isClosed) connection.close();
+    return connection;
+  }
+
+  // References
+
+  #release(id: number): void {
+    const target = this.#targets.get(id);
+    if (target === undefined) return;
+    this.#targets.delete(id);
+    for (const connection of target.holders.splice(0)) this.#drop(connection);
+    this.#unreleased.push(target.id);
+    if (this.#releasing.size >= MOST_RELEASES) return;
+    const releasing = runOutsideTasks(() => this.#releaseAll())
+      .finally(() => this.#releasing.delete(releasing));
+    this.#releasing.add(releasing);
+  }
+
+  async #releaseAll(): Promise<void> {
+    for (let id = this.#unreleased.pop(); id !== undefined; id = this.#unreleased.pop()) {
+      try {
+        await this.#request("decref", [id]);
+      } catch {
+        // The server is gone, and the object with it.
+      }
+    }
+  }
+
+  #describe(typeid: string, made: unknown): Target {
+    const [id, exposed] = Array.isArray(made) ? made : [];
+    if (typeof id !== "string" || !isNames(exposed)) {
+      throw new ProtocolError(`Cannot read what ${this.#peer} has created`);
+    }
+    return { id, typeid, exposed: new Set(exposed), holders: [] };
+  }
+
+  /** Makes a proxy, which has a reference already. */
+  #proxy(target: Target): object {
+    const id = ++this.#lastId;
+    const object = new RemoteObject(id, namesOf(target.exposed));
+    this.#targets.set(id, target);
+    const proxy = makeProxy<object>(this, object, (bare) => {
+      giveIteration(bare, target.exposed, {
+        call: (method, args) => this.call(object, method, args),
+      });
+    });
+    this.#proxies.set(proxy, target);
+    this.#dropped.register(proxy, id);
+    return proxy;
+  }
+
+  #resolve(reference: ProxyReference): unknown {
+    const { token, exposed } = reference;
+    const port = typeof token.address === "string" ? undefined : token.address[1];
+    // One of another manager: it can be passed on.
+    if (port !== this.#options.address.port) return reference;
+    const { id, typeid } = token;
+    const names = new Set(exposed ?? METHODS[reference.proxyType]?.split(" ") ?? []);
+    const target: Target = { id, typeid, exposed: names, holders: [] };
+    this.#arrived.push(target);
+    return this.#proxy(target);
+  }
+
+  #refer(value: object): unknown {
+    const target = this.#proxies.get(value);
+    if (target === undefined) return undefined;
+    const { hostname, port } = this.#options.address;
+    const address = new PyTuple<string | number>(hostname, port);
+    const token = new Token(target.typeid, address, target.id);
+    return new ProxyReference("AutoProxy", token, [...target.exposed]);
+  }
+
+  // Messages
+
+  #write(
+    id: string | null,
+    name: string,
+    args: readonly unknown[],
+    kwds: Readonly<Record<string, unknown>>,
+  ): Uint8Array {
+    return this.#writer.write(new PyTuple<unknown>(id, name, PyTuple.from(args), kwds));
+  }
+
+  async #exchange(connection: PythonConnection, request: Uint8Array): Promise<unknown> {
+    let arrived: Target[] = [];
+    const value = await connection.exchange(request, (bytes) => {
+      this.#arrived = [];
+      try {
+        return this.#answer(this.#reader.read(bytes));
+      } finally {
+        arrived = this.#arrived;
+        this.#arrived = [];
+      }
+    });
+    await Promise.all(arrived.map(({ id }) => this.#request("incref", [id])));
+    return value;
+  }
+
+  #answer(response: unknown): unknown {
+    const [kind, value] = Array.isArray(response) ? response : [];
+    switch (kind) {
+      case "#RETURN":
+        return value;
+      case "#ERROR":
+        throw toError(value);
+      case "#PROXY": {
+        const [exposed, token] = Array.isArray(value) ? value : [];
+        if (!(token instanceof Token) || !isNames(exposed)) break;
+        const { id, typeid } = token;
+        return this.#proxy({ id, typeid, exposed: new Set(exposed), holders: [] });
+      }
+      case "#TRACEBACK":
+      case "#UNSERIALIZABLE":
+        throw remoteTraceback(kind, String(value));
+    }
+    throw new ProtocolError(`Cannot read the answer of ${this.#peer}: it is none of a manager's`);
+  }
+}
+
+interface CallState {
+  isGivenUp: boolean;
+  /** The connection that carries the call at the moment. */
+  connection: PythonConnection | undefined;
+}
+
+/** Calls that belong to the connection over which the lock was acquired. */
+const HELD = new Set(["release", "wait", "notify", "notify_all"]);
+
+/** What the proxies have whose methods are not told. */
+const METHODS: Readonly<Record<string, string>> = {
+  ListProxy:
+    `__add__ __contains__ __delitem__ __getitem__ __imul__ __len__ __mul__ __reversed__ __rmul__
+    __setitem__ append count extend index insert pop remove reverse sort`,
+  DictProxy:
+    `__contains__ __delitem__ __getitem__ __iter__ __len__ __setitem__ clear copy get items keys pop
+    popitem setdefault update values`,
+  SetProxy: "__contains__ __iter__ __len__ add clear copy discard pop remove update",
+  NamespaceProxy: "__getattribute__ __setattr__ __delattr__",
+  ValueProxy: "get set",
+  ArrayProxy: "__len__ __getitem__ __setitem__",
+  AcquirerProxy: "acquire release",
+  ConditionProxy: "acquire release wait notify notify_all",
+  EventProxy: "is_set set clear wait",
+  BarrierProxy: "__getattribute__ wait abort reset",
+  IteratorProxy: "__next__ send throw close",
+  PoolProxy: `apply apply_async close imap imap_unordered join map map_async starmap starmap_async
+    terminate`,
+};
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === "string");
+}

@@ -1,0 +1,241 @@
+import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { pourOut } from "../coroutine/_pour_out.ts";
+import type { ValueSink } from "../coroutine/_runner.ts";
+import type { BasePool, PoolGenerator } from "../coroutine/base_pool.ts";
+import { QueueShutDownError } from "../coroutine/errors.ts";
+import { attempts } from "./_worker_attempt.ts";
+import { errorToWire } from "./_task_wire.ts";
+import { errorReport, type JobForm, pack, type Report, unpack } from "./_worker_wire.ts";
+import type { TaskLease } from "./task_lease.ts";
+import type { TaskQueue } from "./task_queue.ts";
+
+/** After so long a worker runs no further item of a task: the rest goes to whoever is free. */
+const LONG_MS = 10;
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** A pool of this machine, of any kind. */
+export type InnerPool = BasePool<unknown>;
+
+/** What a worker runs tasks with. */
+export interface ServiceOptions {
+  readonly pool: InnerPool;
+  /** Finds a function by its name. @throws {TypeError} When the worker's module does not export it. */
+  find(name: string): unknown;
+  /** Whether generators run by way of a function that is made for that, or as streams of the pool. */
+  readonly streams: "by closure" | "by the pool";
+  /** Whether an error says that what ran the function has died. */
+  isDeath(error: unknown): boolean;
+}
+
+/** A task that runs. */
+interface Run {
+  readonly lease: TaskLease<JobForm, Report[]>;
+  readonly reports: Report[];
+  /** The item that runs. */
+  at: number;
+  readonly attempt: number;
+}
+
+/** Takes tasks of a worker pool from its queue, and has them run here. */
+export class WorkerService {
+  readonly #queue: TaskQueue<JobForm, Report[]>;
+  readonly #options: ServiceOptions;
+
+  constructor(queue: TaskQueue<JobForm, Report[]>, options: ServiceOptions) {
+    this.#queue = queue;
+    this.#options = options;
+  }
+
+  /**
+   * Takes and runs tasks, so many at a time.
+   *
+   * @param concurrency How many.
+   * @param leave Aborts when no more are to be taken.
+   * @returns When the queue is shut down, or the worker has left: nothing is held any more.
+   */
+  async serve(concurrency: number, leave: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([leave, failed.signal]);
+    const lanes = Array.from(
+      { length: concurrency },
+      () => this.#lane(signal).catch((error) => failed.abort(error)),
+    );
+    await Promise.all(lanes);
+    // A worker that leaves has not failed.
+    if (failed.signal.aborted && !leave.aborted) throw failed.signal.reason;
+  }
+
+  async #lane(signal: AbortSignal): Promise<void> {
+    let told: Promise<unknown> | undefined;
+    for (;;) {
+      let lease: TaskLease<JobForm, Report[]>;
+      try {
+        lease = await this.#queue.get({ signal });
+      } catch (error) {
+        // What was told last has to arrive.
+        await told;
+        if (error instanceof QueueShutDownError || signal.aborted) return;
+        throw error;
+      }
+      if (signal.aborted) {
+        // It was on its way when the worker left.
+        await Promise.all([told, lease.release().catch(() => {})]);
+        return;
+      }
+      const reports = await runOutsideTasks(() => this.#run(lease));
+      // Not waited for: the next task is asked for with the same message. When it does not arrive, the task
+      // runs elsewhere.
+      told = lease.complete(reports).catch(() => {});
+    }
+  }
+
+  /** Has a task run. Whatever goes wrong is told of its items. */
+  async #run(lease: TaskLease<JobForm, Report[]>): Promise<Report[]> {
+    const { name, items, stream, lost } = lease.value;
+    const run: Run = { lease, reports: [], at: 0, attempt: lost + lease.attempt };
+    let list: unknown[] = [undefined];
+    try {
+      list = unpack(items) as unknown[];
+      const target = this.#options.find(name) as AnyFunction;
+      if (stream) await this.#stream(run, target, argumentsOf(lease.value, list[0]));
+      else await this.#runItems(run, target, list);
+    } catch (error) {
+      // No function of that name, or a generator that has thrown: the same for every item.
+      list.forEach((_, index) => run.reports.push(this.#failure(index, error)));
+    }
+    return run.reports;
+  }
+
+  /** Runs items one after the other, until one of them has taken long: then the rest is given back. */
+  async #runItems(run: Run, target: AnyFunction, list: readonly unknown[]): Promise<void> {
+    const { lease, reports } = run;
+    const startedAt = list.length > 1 ? performance.now() : 0;
+    const values: unknown[] = [];
+    let end = list.length;
+    const giveRest = (): void => {
+      if (end <= run.at + 1) return;
+      end = run.at + 1;
+      pushValues(reports, run.at, values.splice(0));
+      // What has ended is not held up by what takes long.
+      for (const report of [...reports.splice(0), ["rest", end] as const]) {
+        void lease.progress(report).catch(() => {});
+      }
+    };
+    const timer = list.length > 1 ? setTimeout(giveRest, LONG_MS) : undefined;
+    for (; run.at < end && lease.isHeld; run.at++) {
+      // While something computes no timer fires.
+      if (run.at > 0 && performance.now() - startedAt > LONG_MS) giveRest();
+      try {
+        values.push(await this.#call(run, target, list[run.at]));
+      } catch (error) {
+        pushValues(reports, run.at, values.splice(0));
+        const report = this.#failure(run.at, error);
+        reports.push(report);
+        if (report[0] === "lost" || lease.signal.aborted) break;
+      }
+    }
+    clearTimeout(timer);
+    pushValues(reports, run.at, values);
+  }
+
+  async #call(run: Run, target: AnyFunction, item: unknown): Promise<unknown> {
+    const { lease, at, attempt } = run;
+    const { signal, value } = lease;
+    const { pool } = this.#options;
+    let failed: { error: unknown } | undefined;
+    const onProgress = (progress: unknown): void => {
+      try {
+        void lease.progress(["progress", at, pack(progress)]).catch(() => {});
+      } catch (error) {
+        failed ??= { error };
+      }
+    };
+    const options = { signal, onProgress: value.progress ? onProgress : undefined };
+    const args = argumentsOf(value, item);
+    const result = await attempts.run(attempt, () => pool.apply(target, args, options));
+    // It has reported what cannot be sent.
+    if (failed !== undefined) throw failed.error;
+    return result;
+  }
+
+  #failure(index: number, error: unknown): Report {
+    return [this.#options.isDeath(error) ? "lost" : "error", index, errorToWire(error)];
+  }
+
+  async #stream(run: Run, target: AnyFunction, args: unknown[]): Promise<void> {
+    const { lease, attempt } = run;
+    const { signal } = lease;
+    const { pool, streams } = this.#options;
+    const send = (value: unknown) => lease.progress(["value", 0, pack(value)]);
+    if (streams === "by closure") {
+      const pour = () => pourOut(target(...args), new ReportSink(send), currentScope()!);
+      await attempts.run(attempt, () => pool.apply(pour, [], { signal }));
+      return pushValues(run.reports, 1, [undefined]);
+    }
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    stopped.catch(() => {});
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const generator = target as PoolGenerator<unknown[], unknown>;
+    const options = { signal, lookAhead: 1 };
+    const values = attempts.run(attempt, () => pool.stream(generator, args, options));
+    try {
+      // The answer comes when the pool has room for the next one.
+      for await (const value of values) await Promise.race([send(value), stopped]);
+      pushValues(run.reports, 1, [undefined]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/** Sends the values of a generator, one at a time: the next one is made when the pool has room for it. */
+class ReportSink implements ValueSink {
+  room = 1;
+  #again: (() => void) | undefined;
+  readonly #send: (value: unknown) => Promise<void>;
+
+  constructor(send: (value: unknown) => Promise<void>) {
+    this.#send = send;
+  }
+
+  push(value: unknown): void {
+    this.room = 0;
+    const goOn = (): void => {
+      this.room = 1;
+      const again = this.#again;
+      this.#again = undefined;
+      again?.();
+    };
+    // Without a connection the task is cancelled.
+    this.#send(value).then(goOn, goOn);
+  }
+
+  whenRoom(again: () => void): void {
+    if (this.room > 0) again();
+    else this.#again = again;
+  }
+}
+
+/** Reports the results of the items that end before a place. */
+function pushValues(reports: Report[], end: number, values: unknown[]): void {
+  if (values.length === 0) return;
+  const first = end - values.length;
+  try {
+    reports.push(["values", first, pack(values)]);
+  } catch {
+    // One of them cannot be sent: each is told by itself.
+    values.forEach((value, n) => {
+      try {
+        reports.push(["values", first + n, pack([value])]);
+      } catch (error) {
+        reports.push(errorReport(first + n, error));
+      }
+    });
+  }
+}
+
+function argumentsOf({ spread }: JobForm, item: unknown): unknown[] {
+  return spread ? item as unknown[] : [item];
+}

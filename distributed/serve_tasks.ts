@@ -1,0 +1,291 @@
+/**
+ * Working for a pool on another machine.
+ *
+ * @module
+ */
+
+import { checkCount } from "../coroutine/_call_settings.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { Pool as CoroutinePool } from "../coroutine/pool.ts";
+import { sleep } from "../coroutine/sleep.ts";
+import type { AddressLike } from "../ipc/mod.ts";
+import { AuthenticationError, ConnectionLostError, ProtocolError } from "../ipc/mod.ts";
+import { Pool as ProcessPool, WorkerDiedError as ProcessWorkerDiedError } from "../process/mod.ts";
+import type { Permissions } from "../process/mod.ts";
+import { ThreadPool, WorkerDiedError as ThreadWorkerDiedError } from "../thread/mod.ts";
+import { attempts } from "./_worker_attempt.ts";
+import { type InnerPool, type ServiceOptions, WorkerService } from "./_worker_service.ts";
+import type { JobForm, Report } from "./_worker_wire.ts";
+import { BaseManager } from "./base_manager.ts";
+import type { TaskEngine } from "./engine.ts";
+import { EngineUnavailableError } from "./task_errors.ts";
+import { TaskQueue } from "./task_queue.ts";
+
+/** The first wait before another try to connect, and the longest. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+/** Options for {@linkcode serveTasks}. */
+export interface ServeTasksOptions {
+  /**
+   * Where the pool listens.
+   *
+   * @default {none: it must be given, or an `engine`}
+   */
+  address?: AddressLike | undefined;
+  /**
+   * The key that the pool has as well; text is taken as UTF-8.
+   *
+   * @default {the key that this process shares with those that it has started}
+   */
+  authkey?: string | Uint8Array | undefined;
+  /**
+   * Who keeps the tasks, when it is not the pool itself. It is disposed of at the end.
+   *
+   * @default {undefined}
+   */
+  engine?: TaskEngine | undefined;
+  /**
+   * The functions that may be called: a module's URL, such as `import.meta.url`, or the module itself, as `import *
+   * as jobs` gives it, which needs no permission to read. Nothing else can be called, whatever the pool sends.
+   */
+  module: string | URL | Readonly<Record<string, unknown>>;
+  /**
+   * How many tasks run at a time.
+   *
+   * @default {1; with `inside` as many as there are processors}
+   */
+  concurrency?: number | undefined;
+  /**
+   * What the functions run in: on this event loop, or in threads or processes of this one. A function that
+   * computes without a pause on this event loop cannot be stopped, and while it does nothing is heard of this
+   * worker.
+   *
+   * @default {"coroutines"}
+   */
+  inside?: "coroutines" | "threads" | "processes" | undefined;
+  /**
+   * What the processes may do, with `inside: "processes"`.
+   *
+   * @default {"none"}
+   */
+  permissions?: Permissions | undefined;
+  /**
+   * What the worker is called in statistics and errors.
+   *
+   * @default {the host's process id}
+   */
+  name?: string | undefined;
+  /**
+   * When it aborts the worker leaves in order: it takes no more tasks, finishes those that it holds, and
+   * disconnects.
+   *
+   * @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /**
+   * How long to go on trying when the pool cannot be reached, at the start and whenever the connection is lost,
+   * in milliseconds.
+   *
+   * @default {Infinity}
+   */
+  reconnectMs?: number | undefined;
+}
+
+/**
+ * Works for a {@linkcode WorkerPool}: takes its tasks, calls the functions of a module of this worker, and
+ * gives the results back.
+ *
+ * - The pool listens, workers connect. They may come and go at any time, in any number.
+ * - Only functions that `module` exports are called, by their names: code never crosses.
+ * - Ends when the pool has ended, or `signal` has aborted and everything that was taken is finished.
+ * - When the connection is lost, what ran is cancelled, since others get it, and the worker connects anew.
+ * - A function finds out by {@linkcode taskAttempt} whether it runs for the first time.
+ *
+ * Needs `--allow-net` for the address, `--allow-read` for a module that is given by its URL and was not
+ * loaded before, and what pools of processes need when it has one inside.
+ *
+ * @example A worker machine
+ * ```ts no-eval
+ * import { serveTasks } from "@manyhands/concurrency/distributed";
+ *
+ * export function square(n: number): number {
+ *   return n * n;
+ * }
+ *
+ * if (import.meta.main) {
+ *   const stop = new AbortController();
+ *   Deno.addSignalListener("SIGTERM", () => stop.abort());
+ *   await serveTasks({
+ *     address: "10.0.0.7:5000",
+ *     authkey: Deno.env.get("KEY"),
+ *     module: import.meta.url,
+ *     concurrency: 4,
+ *     signal: stop.signal,
+ *   });
+ * }
+ * ```
+ *
+ * @example A pool and a worker in one program
+ * ```ts
+ * import { serveTasks, WorkerPool } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const jobs = { square: (n: number) => n * n };
+ *
+ * await using pool = new WorkerPool({ address: "127.0.0.1:0", authkey: "abc" });
+ * const worker = serveTasks({ address: pool.address, authkey: "abc", module: jobs });
+ * assertEquals(await pool.map(jobs.square, [1, 2, 3]), [1, 4, 9]);
+ * pool.close();
+ * await pool.join();
+ * await worker;
+ * ```
+ *
+ * @param options Where the pool is, and what may be called.
+ * @returns When there is nothing more to do.
+ * @throws {TypeError} When an option is of the wrong kind.
+ * @throws {RangeError} When a number is outside of its range.
+ * @throws {AuthenticationError} When the keys differ.
+ * @throws {EngineUnavailableError} When the pool could not be reached for `reconnectMs`.
+ */
+export async function serveTasks(options: ServeTasksOptions): Promise<void> {
+  const { address, engine, module, inside = "coroutines", signal } = options;
+  const { name = `worker ${Deno.pid}`, reconnectMs = Infinity } = options;
+  const action = "serve tasks";
+  const { concurrency = inside === "coroutines" ? 1 : navigator.hardwareConcurrency } = options;
+  checkCount(action, "concurrency", concurrency, 1);
+  checkTimeout(reconnectMs);
+  if (!["coroutines", "threads", "processes"].includes(inside)) {
+    throw new TypeError(
+      `Cannot ${action}: "inside" must be "coroutines", "threads" or "processes", got "${inside}"`,
+    );
+  }
+  if ((address === undefined) === (engine === undefined)) {
+    throw new TypeError(`Cannot ${action}: there must be either an "address" or an "engine"`);
+  }
+  signal?.throwIfAborted();
+  const leave = signal ?? new AbortController().signal;
+  await using service = await createService(module, { ...options, concurrency });
+  if (engine !== undefined) {
+    await using queue = new TaskQueue<JobForm, Report[]>({ engine });
+    await queue.introduce(name, concurrency);
+    return await new WorkerService(queue, service).serve(concurrency, leave);
+  }
+  let triedSince = performance.now();
+  let pauseMs = FIRST_PAUSE_MS;
+  for (;;) {
+    try {
+      await using manager = new Manager({ address, authkey: options.authkey });
+      await manager.connect({ signal: leave });
+      await using queue = await TaskQueue.over(await manager.getTasks());
+      await queue.introduce(name, concurrency);
+      triedSince = Infinity;
+      pauseMs = FIRST_PAUSE_MS;
+      return await new WorkerService(queue, service).serve(concurrency, leave);
+    } catch (error) {
+      if (leave.aborted) return;
+      if (!isUnreachable(error)) throw error;
+      const now = performance.now();
+      if (triedSince === Infinity) triedSince = now;
+      if (now + pauseMs - triedSince > reconnectMs) {
+        throw new EngineUnavailableError(
+          `Cannot ${action}: the pool could not be reached for ${reconnectMs} ms`,
+          { cause: error },
+        );
+      }
+      try {
+        await sleep(pauseMs, { signal: leave });
+      } catch {
+        return;
+      }
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+}
+
+/**
+ * Which attempt at its task the running function is: 1 unless it was lost with a worker before. A function
+ * with effects that must not happen twice looks at it.
+ *
+ * It is known where functions run on the event loop of {@linkcode serveTasks}, as they do unless `inside` says
+ * otherwise.
+ *
+ * @example In a function that a pool calls
+ * ```ts
+ * import { serveTasks, taskAttempt, WorkerPool } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const jobs = { attempt: () => taskAttempt() };
+ * await using pool = new WorkerPool({ address: "127.0.0.1:0", authkey: "abc" });
+ * const worker = serveTasks({ address: pool.address, authkey: "abc", module: jobs });
+ * assertEquals(await pool.apply(jobs.attempt), 1);
+ * await pool.terminate();
+ * await worker;
+ * ```
+ *
+ * @returns The number of the attempt; `0` outside of such functions.
+ */
+export function taskAttempt(): number {
+  return attempts.get();
+}
+
+const Manager = BaseManager.register("getTasks", { proxyType: TaskQueue<JobForm, Report[]> });
+
+/** Whether another try may succeed. */
+function isUnreachable(error: unknown): boolean {
+  if (error instanceof AuthenticationError || error instanceof ProtocolError) return false;
+  if (error instanceof EngineUnavailableError || error instanceof ConnectionLostError) return true;
+  const { ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable } = Deno
+    .errors as unknown as Record<string, new () => Error>;
+  return [ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable]
+    .some((kind) => kind !== undefined && error instanceof kind) ||
+    (error as Error | undefined)?.name === "TimeoutError";
+}
+
+/** Makes what runs the tasks. */
+async function createService(
+  module: ServeTasksOptions["module"],
+  options: ServeTasksOptions & { concurrency: number },
+): Promise<ServiceOptions & AsyncDisposable> {
+  const { inside = "coroutines", concurrency, permissions } = options;
+  const isUrl = typeof module === "string" || module instanceof URL;
+  if (inside === "coroutines") {
+    const exports: unknown = isUrl ? await import(String(module)) : module;
+    return serviceOf(new CoroutinePool(concurrency) as unknown as InnerPool, {
+      find: (name) => findFunction(exports as Record<string, unknown>, name),
+      streams: "by closure",
+      isDeath: () => false,
+    });
+  }
+  if (!isUrl) {
+    throw new TypeError(`Cannot serve tasks: "module" must be a URL for ${inside} to load it`);
+  }
+  const pool = inside === "threads"
+    ? new ThreadPool(concurrency, { module })
+    : new ProcessPool(concurrency, { module, permissions });
+  return serviceOf(pool as unknown as InnerPool, {
+    // The threads and processes look it up themselves.
+    find: (name) => ({ module: String(module), name }),
+    streams: "by the pool",
+    isDeath: (error) =>
+      error instanceof ProcessWorkerDiedError || error instanceof ThreadWorkerDiedError,
+  });
+}
+
+function serviceOf(
+  pool: InnerPool,
+  rest: Omit<ServiceOptions, "pool">,
+): ServiceOptions & AsyncDisposable {
+  return { pool, ...rest, [Symbol.asyncDispose]: () => pool.terminate() };
+}
+
+function findFunction(exports: Readonly<Record<string, unknown>>, name: string): unknown {
+  const found = Object.hasOwn(exports, name) ? exports[name] : undefined;
+  if (typeof found === "function") return found;
+  const functions = Object.keys(exports).filter((key) => typeof exports[key] === "function");
+  throw new TypeError(
+    `Cannot call "${name}": the worker's module does not export a function of that name. It exports ${
+      functions.join(", ") || "no function"
+    }`,
+  );
+}
