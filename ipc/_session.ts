@@ -1,5 +1,6 @@
 import { Delivery, type LentMethod, type Seat } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { currentScope } from "../coroutine/_current_scope.ts";
 import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
@@ -320,9 +321,18 @@ export class Session {
     };
     const onUntil = () => cancel(until?.reason);
     let unlisten: (() => void) | undefined;
+    // A cancellation of the task that does not end this call ends the task's next wait.
+    const scope = signal === undefined ? currentScope() : undefined;
+    let fromTask: { readonly reason: unknown } | undefined;
     const call: OutgoingCall = {
-      resolve,
-      reject,
+      resolve: (value) => {
+        if (fromTask !== undefined) scope?.owe(fromTask.reason);
+        resolve(value);
+      },
+      reject: (error) => {
+        if (fromTask !== undefined && error !== fromTask.reason) scope?.owe(fromTask.reason);
+        reject(error);
+      },
       background,
       cancelled: undefined,
       cleanUp() {
@@ -337,10 +347,14 @@ export class Session {
     if (!background && this.#holding++ === 0 && this.#background) this.#stream.ref();
     until?.addEventListener("abort", onUntil, { once: true });
     if (signal !== NEVER) {
-      try {
-        unlisten = listenForCancel(signal, cancel);
-      } catch (reason) {
+      const onCancel = (reason: unknown) => {
+        fromTask = { reason };
         cancel(reason);
+      };
+      try {
+        unlisten = listenForCancel(signal, onCancel);
+      } catch (reason) {
+        onCancel(reason);
       }
     }
     if (timeoutMs !== Infinity) {

@@ -82,3 +82,23 @@ Deno.test("what a hub serves does not end with the task that needed the hub firs
   await other.close();
   await queue.close();
 });
+
+Deno.test("a cancellation that comes too late for a remote call ends the task's next wait", async () => {
+  await using queue = new Queue<number>();
+  await using empty = new Queue<number>();
+  await using crossed = cross(queue);
+  await using waiting = cross(empty);
+  await crossed.put(0);
+  await waiting.qsize();
+  // The put is under way, or about to be, in all of them, and happens all the same.
+  for (const turns of [1, 2, 3, 5, 8, 13, 21]) {
+    const task = spawn(async () => {
+      await crossed.put(turns);
+      await waiting.get();
+    });
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    task.cancel();
+    await guard(assertRejects(async () => await task, CancelledError), () => `turn ${turns}`);
+  }
+  assertEquals((await empty.statistics()).getting, 0);
+});
