@@ -1,11 +1,4 @@
-import { CoroutineRunner } from "../coroutine/_coroutine_runner.ts";
-import {
-  Piece,
-  type PieceOwner,
-  type PieceReports,
-  RemoteSink,
-} from "../coroutine/_remote_piece.ts";
-import { CancelledError } from "../coroutine/errors.ts";
+import { WorkerLine, type WorkerReports } from "../coroutine/_worker_line.ts";
 import { decode, encode } from "../ipc/_encoding.ts";
 import type { Session } from "../ipc/_session.ts";
 import { encodeError } from "../ipc/_wire_error.ts";
@@ -52,77 +45,26 @@ export async function serveWorker(spec: WorkerSpec): Promise<void> {
  */
 const TURNS = 64;
 
-/** Runs the jobs of a pool, one after the other. */
-class PoolWorker implements PieceOwner {
-  readonly session: Session;
-  readonly reports: PieceReports;
-  readonly #runner = new CoroutineRunner(() => {});
+/** Reads what the pool wants, and lets its line of jobs do it. */
+class PoolWorker {
+  readonly #session: Session;
+  readonly #line: WorkerLine;
   readonly #functions: (AnyFunction | { readonly error: unknown })[] = [];
-  readonly #sinks = new Map<number, RemoteSink>();
-  /** What has not started. */
-  readonly #line: Piece[] = [];
-  /** What runs, or is the next to run for certain: the pool may take it for started. */
-  #current: Piece | undefined;
-  #isRunning = false;
-  /** Whether messages are looked for before anything else is done. */
-  #isLooking = false;
-  #isStopping = false;
-  readonly #ended = Promise.withResolvers<void>();
 
   constructor(session: Session) {
-    this.session = session;
-    this.reports = reportsBy(session);
+    this.#session = session;
+    this.#line = new WorkerLine({
+      reports: reportsBy(session),
+      look: (then) => callLater(then, TURNS),
+      flush: (then) => session.isFlushed ? then() : void session.flushed().then(then),
+    });
     session.takeData((bytes) => this.#onMessage(readMessage(bytes)));
     sendMessage(session, Kind.READY, {});
   }
 
   /** Fulfilled when the pool wants no more. */
   get finished(): Promise<void> {
-    return this.#ended.promise;
-  }
-
-  pause(): void {
-    this.#runner.pause();
-  }
-
-  left(rest: Piece): void {
-    this.#line.unshift(rest);
-  }
-
-  ended(piece: Piece, how: "at its end" | "interrupted"): void {
-    if (piece.sink !== undefined) this.#sinks.delete(piece.id);
-    this.#current = undefined;
-    this.#isRunning = false;
-    if (how === "at its end") return this.#goOn();
-    this.#isLooking = true;
-    this.#look(TURNS);
-  }
-
-  #look(turns: number): void {
-    if (turns > 0) return setImmediate(() => this.#look(turns - 1));
-    this.#isLooking = false;
-    this.#goOn();
-  }
-
-  #goOn(): void {
-    if (this.#current !== undefined || this.#isLooking) return;
-    const piece = this.#line.shift();
-    if (piece === undefined) {
-      if (this.#isStopping) this.#ended.resolve();
-      return;
-    }
-    this.#current = piece;
-    if (piece.isRest && piece.isTimed) {
-      sendMessage(this.session, Kind.STARTED, { job: piece.id, index: piece.first });
-    }
-    // What was told so far is with the system before a function runs that may never come back.
-    if (this.session.isFlushed) this.#run(piece);
-    else void this.session.flushed().then(() => this.#run(piece));
-  }
-
-  #run(piece: Piece): void {
-    this.#isRunning = true;
-    if (piece.begin()) this.#runner.start(piece);
+    return this.#line.finished;
   }
 
   #onMessage(message: PoolMessage): void {
@@ -135,86 +77,52 @@ class PoolWorker implements PieceOwner {
         this.#functions[message.number] = readFunction(decode(message.form, body));
         return;
       case Kind.CANCEL:
-        return this.#cancel(job, index);
+        return this.#line.cancel(job, index);
       case Kind.CREDIT:
-        return this.#sinks.get(job)?.add(message.number);
+        return this.#line.credit(job, message.number);
       case Kind.RECALL:
-        return this.#giveBack();
+        return this.#line.recall();
       case Kind.STOP:
-        this.#isStopping = true;
-        return this.#goOn();
+        return this.#line.stop();
       default:
         throw new ProtocolError(`Cannot read from the pool: a message of kind ${message.kind}`);
     }
   }
 
   #take({ kind, form, number, job, index, body }: PoolMessage): void {
-    let piece: Piece;
+    let target: AnyFunction;
+    let list: unknown[];
     try {
-      const target = this.#functions[number];
-      if (typeof target !== "function") throw target?.error;
-      const list = decodeList(form, body);
-      const isStream = kind === Kind.STREAM;
-      const sink = isStream ? new RemoteSink(this.reports, job, index) : undefined;
-      piece = new Piece(
-        this,
-        {
-          wire: job,
-          target,
-          spread: (form & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
-          wantsProgress: (form & JobFlag.PROGRESS) !== 0,
-          isTimed: (form & JobFlag.TIMED) !== 0,
-          sink,
-        },
-        (form & JobFlag.ARGUMENTS) === 0 ? list : [list],
-        isStream ? 0 : index,
-      );
-      if (sink !== undefined) this.#sinks.set(job, sink);
+      target = this.#function(number);
+      list = decodeList(form, body);
     } catch (error) {
       const { encoding, payload } = encodeError(error);
-      return sendMessage(this.session, Kind.REFUSED, { form: encoding, job }, payload);
+      return sendMessage(this.#session, Kind.REFUSED, { form: encoding, job }, payload);
     }
-    // The pool takes a job for started that it sends when there is no other: so it has to start.
-    if (this.#line.length === 0) this.#isLooking = false;
-    this.#line.push(piece);
-    this.#goOn();
+    const isStream = kind === Kind.STREAM;
+    this.#line.take({
+      wire: job,
+      target,
+      spread: (form & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
+      wantsProgress: (form & JobFlag.PROGRESS) !== 0,
+      isTimed: (form & JobFlag.TIMED) !== 0,
+      items: (form & JobFlag.ARGUMENTS) === 0 ? list : [list],
+      first: isStream ? 0 : index,
+      room: isStream ? index : undefined,
+    });
   }
 
-  #cancel(job: number, index: number): void {
-    const current = this.#current;
-    if (this.#isRunning && current?.id === job && current.has(index)) {
-      this.#runner.cancel(
-        current,
-        index - current.first,
-        new CancelledError("The call was cancelled"),
-      );
-      return;
-    }
-    const piece = current?.id === job && current.has(index)
-      ? current
-      : this.#line.find((piece) => piece.id === job && piece.has(index));
-    piece?.skip(index);
-  }
-
-  #giveBack(): void {
-    if (this.#isRunning) this.#runner.pause();
-    // The first one of each job: its pieces follow each other.
-    const firsts = new Map<number, number>();
-    for (const { id, first } of this.#line) if (!firsts.has(id)) firsts.set(id, first);
-    this.#line.length = 0;
-    // The last one first: the pool takes for started what comes after a job that has ended.
-    for (const [job, index] of [...firsts].reverse()) {
-      this.#sinks.delete(job);
-      sendMessage(this.session, Kind.GIVEN_BACK, { job, index });
-    }
-    if (this.#current === undefined) this.#goOn();
+  #function(number: number): AnyFunction {
+    const found = this.#functions[number];
+    if (typeof found !== "function") throw found?.error;
+    return found;
   }
 }
 
 /** The most results that one message tells: their number has 16 bits. */
 const MOST_VALUES = 16_384;
 
-function reportsBy(session: Session): PieceReports {
+function reportsBy(session: Session): WorkerReports {
   const send = (
     kind: number,
     message: { job: number; index?: number; number?: number; form?: number },
@@ -247,6 +155,8 @@ function reportsBy(session: Session): PieceReports {
     },
     error: tellError,
     skipped: (job, index) => send(Kind.SKIPPED, { job, index }),
+    started: (job, index) => send(Kind.STARTED, { job, index }),
+    givenBack: (job, index) => send(Kind.GIVEN_BACK, { job, index }),
     progress(job, index, value) {
       const { encoding, payload } = encode(value);
       send(Kind.PROGRESS, { form: encoding, job, index }, payload);
@@ -278,6 +188,12 @@ function findFunction([number, name]: FunctionPlace): AnyFunction {
       functions.join(", ") || "no function"
     }`,
   );
+}
+
+/** Calls it after so many turns of the loop. */
+function callLater(run: () => void, turns: number): void {
+  if (turns === 0) return run();
+  setImmediate(() => callLater(run, turns - 1));
 }
 
 function setImmediate(run: () => void): void {

@@ -6,7 +6,7 @@ import {
 import { encode } from "../ipc/_encoding.ts";
 import { ProcessRunner, type RunnerOptions } from "./_pool_runner.ts";
 import { ProcessTargets } from "./_pool_targets.ts";
-import { readMemoryLimit } from "./_read_options.ts";
+import { readMemoryLimit } from "./_read_memory_limit.ts";
 import { state } from "./_state.ts";
 import { ProcessStateError } from "./errors.ts";
 import type { WorkerOptions } from "./worker_options.ts";

@@ -5,6 +5,7 @@
  */
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { readModule, readSubclass, readTarget } from "../coroutine/_read_target.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -17,7 +18,7 @@ import { INTERNALS, type ProcessInternals, SELF, type SelfInternals } from "./_i
 import { keepAlive } from "./_keep_alive.ts";
 import { checkNiceness } from "./_niceness.ts";
 import { processDeath } from "./_process_death.ts";
-import { readMemoryLimit, readModule, readSubclass, readTarget } from "./_read_options.ts";
+import { readMemoryLimit } from "./_read_memory_limit.ts";
 import { nextIdentity, revival, state } from "./_state.ts";
 import { type ProcessDiedError, ProcessStateError } from "./errors.ts";
 import type { ProcessOptions, TargetFunction } from "./process_options.ts";
@@ -129,13 +130,13 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     const { module, target, args = [], name, daemon = state.daemon } = options;
     const { memoryLimitMb, niceness } = options;
     const isSelf = (options as SelfInternals)[SELF] === true;
-    this.#module = readModule(module);
+    this.#module = readModule("process", module);
     this.#subclass = new.target.prototype.run === Process.prototype.run
       ? undefined
-      : readSubclass(new.target);
+      : readSubclass("process", new.target);
     this.#target = isSelf || (target === undefined && this.#subclass !== undefined)
       ? undefined
-      : readTarget(target);
+      : readTarget("process", target);
     if (!Array.isArray(args)) throw new TypeError('Cannot create a process: "args" is no array');
     readMemoryLimit(memoryLimitMb);
     checkNiceness(niceness);

@@ -1,11 +1,4 @@
-import { CoroutineRunner } from "../coroutine/_coroutine_runner.ts";
-import {
-  Piece,
-  type PieceOwner,
-  type PieceReports,
-  RemoteSink,
-} from "../coroutine/_remote_piece.ts";
-import { CancelledError } from "../coroutine/errors.ts";
+import { WorkerLine, type WorkerReports } from "../coroutine/_worker_line.ts";
 import { encodeError } from "../ipc/_wire_error.ts";
 import { checkCarriable, PoolChannel, type Unsent } from "./_pool_channel.ts";
 import { type FunctionPath, JobFlag, Kind, type WorkerSpec } from "./_pool_messages.ts";
@@ -42,87 +35,62 @@ export async function servePool(spec: WorkerSpec): Promise<void> {
   await new PoolWorker(channel).finished;
 }
 
-/** Runs the jobs of a pool, one after the other. */
-class PoolWorker implements PieceOwner {
-  readonly reports: PieceReports;
+/** Reads what the pool wants, and lets its line of jobs do it. */
+class PoolWorker {
   readonly #channel: PoolChannel;
-  readonly #runner = new CoroutineRunner(() => {});
+  readonly #line: WorkerLine;
   readonly #functions: Found[] = [];
-  readonly #sinks = new Map<number, RemoteSink>();
-  /** What has not started. */
-  readonly #line: Piece[] = [];
-  /** What runs, or is the next to run for certain: the pool may take it for started. */
-  #current: Piece | undefined;
-  #isRunning = false;
-  /** Whether messages are looked for before anything else is done. */
-  #isLooking = false;
-  #isStopping = false;
   /** Items of the next job that are not to be run. */
   #leftOut: Set<number> | undefined;
+  #isStopping = false;
   #idleSince = 0;
-  readonly #ended = Promise.withResolvers<void>();
 
   constructor(end: WorkerSpec["channel"]) {
     const channel = new PoolChannel(end, {
       onMessage: (message) => this.#onMessage(message),
-      onPosted: () => this.#look(),
+      onPosted: () => void channel.read(),
       replace: (unsent) => replaceValues(unsent),
     });
     this.#channel = channel;
-    this.reports = reportsBy(channel);
+    this.#line = new WorkerLine({
+      reports: reportsBy(channel),
+      look(then) {
+        callSoon(() => {
+          channel.read();
+          then();
+        });
+      },
+      flush(then) {
+        channel.flush();
+        then();
+      },
+    });
     channel.send(Kind.READY, 0, 0, 0, 0, []);
     this.#turn();
   }
 
   /** Fulfilled when the pool wants no more. */
   get finished(): Promise<void> {
-    return this.#ended.promise;
-  }
-
-  pause(): void {
-    this.#runner.pause();
-  }
-
-  left(rest: Piece): void {
-    this.#line.unshift(rest);
-  }
-
-  ended(piece: Piece, how: "at its end" | "interrupted"): void {
-    if (piece.sink !== undefined) this.#sinks.delete(piece.id);
-    this.#current = undefined;
-    this.#isRunning = false;
-    if (how === "at its end") return this.#goOn();
-    this.#isLooking = true;
-    callSoon(() => {
-      this.#isLooking = false;
-      this.#channel.read();
-      this.#goOn();
-    });
+    return this.#line.finished;
   }
 
   // Looking for messages
 
   /** Reads what is there, then waits for more. */
   readonly #turn = (): void => {
-    const found = this.#look();
+    const found = this.#channel.read();
     if (this.#isStopping) return;
     if (found !== "nothing") this.#idleSince = performance.now();
     if (found === "more") return callSoon(this.#turn);
     const idleMs = performance.now() - this.#idleSince;
     // While a function waits, the thread may not stand still.
-    if (this.#current !== undefined) {
+    if (this.#line.isBusy) {
       return idleMs < LOOKING_MS ? callSoon(this.#turn) : this.#sleep();
     }
     if (idleMs > NAPPING_MS) return this.#sleep();
     this.#nap();
     callSoon(this.#turn);
   };
-
-  #look(): "nothing" | "all" | "more" {
-    const found = this.#channel.read();
-    this.#goOn();
-    return found;
-  }
 
   #nap(): void {
     const { reader } = this.#channel;
@@ -140,23 +108,6 @@ class PoolWorker implements PieceOwner {
 
   // Jobs
 
-  #goOn(): void {
-    if (this.#current !== undefined || this.#isLooking) return;
-    const piece = this.#line.shift();
-    if (piece === undefined) {
-      if (this.#isStopping) this.#ended.resolve();
-      return;
-    }
-    this.#current = piece;
-    if (piece.isRest && piece.isTimed) {
-      this.#channel.send(Kind.STARTED, 0, piece.id, piece.first, 0, []);
-    }
-    // What was told so far is on its way before a function runs that may never come back.
-    this.#channel.flush();
-    this.#isRunning = true;
-    if (piece.begin()) this.#runner.start(piece);
-  }
-
   #onMessage(message: PoolMessage): void {
     const { job, index } = message;
     switch (message.kind) {
@@ -166,17 +117,17 @@ class PoolWorker implements PieceOwner {
       case Kind.TARGET:
         return this.#know(message.number, message.values as unknown as FunctionPath);
       case Kind.CANCEL:
-        return this.#cancel(job, index);
+        return this.#line.cancel(job, index);
       case Kind.CREDIT:
-        return this.#sinks.get(job)?.add(message.number);
+        return this.#line.credit(job, message.number);
       case Kind.RECALL:
-        return this.#giveBack();
+        return this.#line.recall();
       case Kind.LEAVE_OUT:
         this.#leftOut = new Set(message.values as number[]);
         return;
       case Kind.STOP:
         this.#isStopping = true;
-        return this.#goOn();
+        return this.#line.stop();
     }
   }
 
@@ -192,7 +143,7 @@ class PoolWorker implements PieceOwner {
       .then((found) => {
         this.#functions[number] = found;
         this.#channel.resume();
-        this.#look();
+        this.#channel.read();
       });
   }
 
@@ -202,59 +153,24 @@ class PoolWorker implements PieceOwner {
       return sendError(this.#channel, Kind.REFUSED, job, 0, target?.error);
     }
     const isStream = kind === Kind.STREAM;
-    const sink = isStream ? new RemoteSink(this.reports, job, index) : undefined;
-    if (sink !== undefined) this.#sinks.set(job, sink);
-    const settings = {
+    const leftOut = this.#leftOut;
+    this.#leftOut = undefined;
+    this.#line.take({
       wire: job,
       target,
       spread: (flags & (JobFlag.ARGUMENTS | JobFlag.SPREAD)) !== 0,
       wantsProgress: (flags & JobFlag.PROGRESS) !== 0,
       isTimed: (flags & JobFlag.TIMED) !== 0,
       tellsEach: (flags & JobFlag.EACH) !== 0,
-      sink,
-    };
-    const items = (flags & JobFlag.ARGUMENTS) === 0 ? values : [values];
-    const piece = new Piece(this, settings, items, isStream ? 0 : index);
-    for (const index of this.#leftOut ?? []) piece.skip(index);
-    this.#leftOut = undefined;
-    // The pool takes a job for started that it sends when there is no other: so it has to start.
-    if (this.#line.length === 0) this.#isLooking = false;
-    this.#line.push(piece);
-    this.#goOn();
-  }
-
-  #cancel(job: number, index: number): void {
-    const current = this.#current;
-    if (this.#isRunning && current?.id === job && current.has(index)) {
-      this.#runner.cancel(
-        current,
-        index - current.first,
-        new CancelledError("The call was cancelled"),
-      );
-      return;
-    }
-    const piece = current?.id === job && current.has(index)
-      ? current
-      : this.#line.find((piece) => piece.id === job && piece.has(index));
-    piece?.skip(index);
-  }
-
-  #giveBack(): void {
-    if (this.#isRunning) this.#runner.pause();
-    // The first one of each job: its pieces follow each other.
-    const firsts = new Map<number, number>();
-    for (const { id, first } of this.#line) if (!firsts.has(id)) firsts.set(id, first);
-    this.#line.length = 0;
-    // The last one first: the pool takes for started what comes after a job that has ended.
-    for (const [id, first] of [...firsts].reverse()) {
-      this.#sinks.delete(id);
-      this.#channel.send(Kind.GIVEN_BACK, 0, id, first, 0, []);
-    }
-    if (this.#current === undefined) this.#goOn();
+      items: (flags & JobFlag.ARGUMENTS) === 0 ? values : [values],
+      first: isStream ? 0 : index,
+      room: isStream ? index : undefined,
+      leftOut,
+    });
   }
 }
 
-function reportsBy(channel: PoolChannel): PieceReports {
+function reportsBy(channel: PoolChannel): WorkerReports {
   return {
     values: (wire, index, values) => {
       channel.send(Kind.VALUES, 0, wire, index, values.length, values as unknown[]);
@@ -263,6 +179,8 @@ function reportsBy(channel: PoolChannel): PieceReports {
     },
     error: (wire, index, error) => sendError(channel, Kind.ERROR, wire, index, error),
     skipped: (wire, index) => channel.send(Kind.SKIPPED, 0, wire, index, 0, []),
+    started: (wire, index) => channel.send(Kind.STARTED, 0, wire, index, 0, []),
+    givenBack: (wire, index) => channel.send(Kind.GIVEN_BACK, 0, wire, index, 0, []),
     progress: (wire, index, value) => channel.sendOrThrow(Kind.PROGRESS, wire, index, value),
     streamed: (wire, value) => channel.sendOrThrow(Kind.VALUE, wire, 0, value),
   };

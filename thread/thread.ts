@@ -5,6 +5,7 @@
  */
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { readModule, readSubclass, readTarget } from "../coroutine/_read_target.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -16,7 +17,6 @@ import { access, INTERNALS, type ThreadInternals } from "./_internals.ts";
 import { keepAlive, letEnd } from "./_keep_alive.ts";
 import type { Told } from "./_messages.ts";
 import { takeMoved } from "./_moved.ts";
-import { readModule, readSubclass, readTarget } from "./_read_options.ts";
 import { markOrphans } from "./_orphans.ts";
 import { addThread, removeThread } from "./_registry.ts";
 import { packShared, unpackShared } from "./_shared.ts";
@@ -167,13 +167,13 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   constructor(options: ThreadOptions<F>) {
     const { module, target, args = [], name, daemon = state.daemon, permissions } = options;
     const isSelf = (options as ThreadInternals)[INTERNALS]?.isSelf === true;
-    this.#module = readModule(module);
+    this.#module = readModule("thread", module);
     this.#subclass = new.target.prototype.run === Thread.prototype.run
       ? undefined
-      : readSubclass(new.target);
+      : readSubclass("thread", new.target);
     this.#target = isSelf || (target === undefined && this.#subclass !== undefined)
       ? undefined
-      : readTarget(target);
+      : readTarget("thread", target);
     if (!Array.isArray(args)) throw new TypeError('Cannot create a thread: "args" is no array');
     this.#daemon = daemon;
     this.#options = options;

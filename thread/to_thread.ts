@@ -6,7 +6,7 @@
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { readModule, readTarget } from "./_read_options.ts";
+import { readModule, readTarget } from "../coroutine/_read_target.ts";
 import { ThreadPool } from "./thread_pool.ts";
 import type { TargetFunction } from "./thread_options.ts";
 
@@ -77,7 +77,7 @@ export async function toThread<F extends TargetFunction>(
   const { module, target, killable, signal, timeoutMs } = call;
   signal?.throwIfAborted();
   checkTimeout(timeoutMs);
-  const reference = { module: readModule(module), name: readTarget(target) };
+  const reference = { module: readModule("thread", module), name: readTarget("thread", target) };
   pool ??= new ThreadPool(MOST_THREADS, { idleTimeoutMs: IDLE_MS, name: "toThread" });
   type Result = Awaited<ReturnType<F>>;
   // Whoever does not wait any more has not failed to handle an error.
