@@ -287,7 +287,8 @@ async function compareLeaks(
     (theirs.after[what] - theirs.before[what]) / bareCount;
   // In KiB for each. An isolate that stays has 8,000, a `Thread` that is remembered somewhere two or more.
   assertLess(grown("heap"), mostHeap);
-  assertLess(grown("memory"), 40);
+  // The system gives and takes some MiB of memory as it likes, however many there were.
+  assertLess(grown("memory"), 40 + 16 * 1024 / count);
 }
 
 leakTest("Many threads, one after another, leave no more than bare Workers do", async () => {
