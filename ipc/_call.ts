@@ -1,4 +1,5 @@
 import type { LentCall } from "../coroutine/_lending.ts";
+import type { ReferenceScope } from "./_reference.ts";
 
 /** A call that the other side made and that is being worked on. */
 export class IncomingCall implements LentCall {
@@ -8,7 +9,11 @@ export class IncomingCall implements LentCall {
   #controller: AbortController | undefined;
   #aborted: { reason: unknown } | undefined;
 
-  constructor(id: number) {
+  /**
+   * @param id Its number.
+   * @param scope The connection it has come over, for references.
+   */
+  constructor(id: number, readonly scope?: ReferenceScope) {
     this.id = id;
   }
 

@@ -16,6 +16,7 @@ import {
   MAX_HELLO_BYTES,
 } from "./_limits.ts";
 import { readHello, writeHello } from "./_messages.ts";
+import type { ReferenceScope } from "./_reference.ts";
 import { type RemoteObject, rootObject, Session } from "./_session.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ConnectionLostError, ProtocolError } from "./errors.ts";
@@ -27,6 +28,8 @@ export interface ConnectOptions extends WaitOptions {
   methods?: Readonly<Record<string, LentMethod>> | undefined;
   /** What a child process shows to its parent, in place of the key. */
   ticket?: Ticket | undefined;
+  /** What the connection is for the references that cross on it. */
+  scope?: ReferenceScope | undefined;
   maxMessageBytes?: number | undefined;
   allowLegacy?: boolean | undefined;
 }
@@ -98,7 +101,7 @@ async function shakeHands(
     throw new ProtocolError(`Cannot connect to ${peer}: its first message is not readable`);
   }
   stream.maxFrameBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
-  const session = new Session(stream, { methods, background: true });
+  const session = new Session(stream, { methods, background: true, scope: options.scope });
   session.start();
   return { session, root: rootObject(answer) };
 }

@@ -1,4 +1,5 @@
 import type v8 from "node:v8";
+import { inReferenceScope, type ReferenceScope } from "./_reference.ts";
 import { fromWire, isPortable, toWire, type WireForm } from "./_portable.ts";
 
 /**
@@ -39,9 +40,10 @@ const decoder = new TextDecoder();
 /**
  * Encodes a value.
  *
+ * @param scope The connection on which references cross; without it they cross as in the family.
  * @throws {TypeError} When it holds something that cannot be carried; the text names the path to it.
  */
-export function encode(value: unknown): Encoded {
+export function encode(value: unknown, scope?: ReferenceScope): Encoded {
   if (value === undefined) return NOTHING;
   if (value instanceof Uint8Array && value.constructor === Uint8Array) {
     return { encoding: Encoding.BYTES, payload: value };
@@ -49,7 +51,10 @@ export function encode(value: unknown): Encoded {
   const plain = encodePlain(value);
   if (plain !== undefined) return plain;
   const references: Reference[] = [];
-  const rest = takeReferences(value, [], references, new Set(), new Set());
+  const rest = inReferenceScope(
+    scope,
+    () => takeReferences(value, [], references, new Set(), new Set()),
+  );
   return references.length === 0 ? clone(value) : withReferences(rest, references);
 }
 
@@ -74,9 +79,14 @@ function withInner(wire: WireForm): WireForm[] {
 /**
  * Decodes a value.
  *
+ * @param scope The connection on which it has come; without it, it is taken for one of the family's.
  * @throws {TypeError | SyntaxError | Error} When the payload is not what its encoding says.
  */
-export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unknown {
+export function decode(
+  encoding: number,
+  payload: Uint8Array<ArrayBuffer>,
+  scope?: ReferenceScope,
+): unknown {
   switch (encoding) {
     case Encoding.NOTHING:
       return undefined;
@@ -88,7 +98,7 @@ export function decode(encoding: number, payload: Uint8Array<ArrayBuffer>): unkn
     case Encoding.BYTES:
       return payload.slice();
     case Encoding.REFERENCES:
-      return decodeReferences(payload);
+      return inReferenceScope(scope, () => decodeReferences(payload));
     default:
       throw new TypeError(`Cannot decode a value: encoding ${encoding} is not known`);
   }

@@ -1,11 +1,17 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
 import type { Ticket } from "./_authentication.ts";
-import { connectSession } from "./_connect.ts";
+import { type Connected, connectSession } from "./_connect.ts";
 import { familyKey, setFamilyKey } from "./_for_threads.ts";
 import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
+import {
+  type Connection,
+  type LentReference,
+  placeName,
+  type ReferenceScope,
+} from "./_reference.ts";
 import { type RemoteObject, rootObject, type Session } from "./_session.ts";
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 
@@ -15,13 +21,7 @@ import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
  * loopback; it is started when it is first needed and closed when nothing needs it any more.
  */
 
-const LOOPBACK = "127.0.0.1";
-
-/** What crosses in place of an object that a process of the family lends. */
-export interface LentReference {
-  readonly port: number;
-  readonly id: string;
-}
+export const LOOPBACK = "127.0.0.1";
 
 /** A child's side of the connection to its parent, and its methods. */
 export interface ChildSession {
@@ -42,18 +42,8 @@ export interface ExpectedChild {
 }
 
 let hub: FamilyHub | undefined;
-const connections = new Map<number, Promise<Connection>>();
-
-interface Connection {
-  readonly session: Session;
-  readonly root: RemoteObject;
-  /** Objects that are borrowed over it. */
-  borrowed: number;
-  /** Whether it stays when nothing is borrowed: the channel to the parent. */
-  readonly lasting: boolean;
-  /** Whether nothing is borrowed over it any more and it is being closed. */
-  isLeaving: boolean;
-}
+/** The connections that are open, by the names of their places. */
+const connections = new Map<string, Promise<Connection>>();
 
 export { familyKey };
 
@@ -69,10 +59,17 @@ export async function joinFamily(
 ): Promise<Session> {
   const { key, port, ticket } = parent;
   setFamilyKey(key);
-  const connected = await connectSession({ hostname: LOOPBACK, port }, { key, ticket, methods });
-  const connection = { ...connected, borrowed: 0, lasting: true, isLeaving: false };
-  connections.set(port, Promise.resolve(connection));
+  const scope: ReferenceScope = { place: { port }, isFamily: true };
+  const address = { hostname: LOOPBACK, port };
+  const connected = await connectSession(address, { key, ticket, methods, scope });
+  scope.connection = lastingConnection(connected, "the parent process");
+  connections.set(placeName({ port }), Promise.resolve(scope.connection));
   return connected.session;
+}
+
+/** A connection that stays although nothing is borrowed over it. */
+export function lastingConnection(connected: Connected, what: string): Connection {
+  return { ...connected, what, borrowed: 0, lasting: true, isLeaving: false };
 }
 
 class FamilyHub {
@@ -221,10 +218,9 @@ export class Borrowing {
   }
 
   async #open(): Promise<{ connection: Connection; object: RemoteObject }> {
-    const { port, id } = this.reference;
-    const connection = await enter(port);
+    const connection = await enter(this.reference);
     try {
-      const object = await connection.session.call(connection.root, "borrow", [id]);
+      const object = await connection.session.call(connection.root, "borrow", [this.reference.id]);
       return { connection, object: object as RemoteObject };
     } catch (error) {
       await leave(connection);
@@ -234,24 +230,33 @@ export class Borrowing {
 }
 
 /** A connection on which one more object may be borrowed. Each call is followed by {@linkcode leave}. */
-async function enter(port: number): Promise<Connection> {
-  const known = await connections.get(port);
-  if (known !== undefined && !known.session.isClosed && !known.isLeaving) {
-    known.borrowed++;
-    return known;
+async function enter({ hostname, port, key, via }: LentReference): Promise<Connection> {
+  const place = { hostname, port, key };
+  const name = placeName(place);
+  for (const known of [via, await connections.get(name)]) {
+    if (known === undefined) continue;
+    if (!known.session.isClosed && !known.isLeaving) {
+      known.borrowed++;
+      return known;
+    }
+    if (known.lasting) throw new ConnectionLostError(`Lost the connection to ${known.what}`);
   }
-  if (known?.lasting === true) {
-    throw new ConnectionLostError("Lost the connection to the parent process");
-  }
+  const scope: ReferenceScope = { place, isFamily: key === undefined };
   const opening = runOutsideTasks(() =>
-    connectSession({ hostname: LOOPBACK, port }, { key: familyKey() })
-  )
-    .then((connected) => ({ ...connected, borrowed: 1, lasting: false, isLeaving: false }));
-  connections.set(port, opening);
+    connectSession({ hostname: hostname ?? LOOPBACK, port }, {
+      key: key === undefined ? familyKey() : Uint8Array.fromHex(key),
+      scope,
+    })
+  ).then((connected) => {
+    const what = connected.session.peer;
+    const connection = { ...connected, what, borrowed: 1, lasting: false, isLeaving: false };
+    return scope.connection = connection;
+  });
+  connections.set(name, opening);
   try {
     return await opening;
   } catch (error) {
-    if (connections.get(port) === opening) connections.delete(port);
+    if (connections.get(name) === opening) connections.delete(name);
     throw error;
   }
 }
@@ -259,11 +264,11 @@ async function enter(port: number): Promise<Connection> {
 async function leave(connection: Connection): Promise<void> {
   if (--connection.borrowed > 0 || connection.lasting) return;
   connection.isLeaving = true;
-  for (const [port, known] of connections) {
+  for (const [name, known] of connections) {
     const found = await known.catch(() => undefined);
-    if (found === connection && connections.get(port) === known) connections.delete(port);
+    if (found === connection && connections.get(name) === known) connections.delete(name);
   }
   await connection.session.close();
 }
 
-export type { FamilyHub };
+export type { FamilyHub, LentReference };

@@ -2,8 +2,19 @@ import { Delivery, type Seat, setLender } from "../coroutine/_lending.ts";
 import { beginWait } from "../coroutine/_acquire.ts";
 import { describe } from "../coroutine/_describe.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { Borrowing, Lending, type LentReference } from "./_family.ts";
+import { Borrowing, Lending } from "./_family.ts";
+import {
+  currentTable,
+  deleteOwned,
+  type LentReference,
+  setOwned,
+  type WireReference,
+  writeBorrowed,
+  writeOwn,
+} from "./_reference.ts";
 import { ConnectionClosedError } from "./errors.ts";
+
+export { type LentReference, ownObject, readReference } from "./_reference.ts";
 
 /**
  * The locks, events and values of this room. Each has one *home*, in the process that created it, and a
@@ -63,23 +74,6 @@ export abstract class Home {
   protected abstract wakeAll(): void;
 }
 
-const owned = new Map<string, object>();
-
-/**
- * The object itself, where a reference to it comes back to the process in which it lives.
- *
- * @param reference What crossed.
- * @param ownClass The class of the object.
- */
-export function ownObject<T extends object>(
-  reference: LentReference,
-  // deno-lint-ignore no-explicit-any -- the constructor is never called
-  ownClass: abstract new (...args: any[]) => T,
-): T | undefined {
-  const object = owned.get(reference.id);
-  return object instanceof ownClass ? object : undefined;
-}
-
 /** What a process has of a home. */
 export class Handle<H extends Home = Home> {
   /** Where it lives, when that is here. */
@@ -130,12 +124,14 @@ export class Handle<H extends Home = Home> {
   }
 
   /** What crosses in place of the object that has this handle. */
-  lend(object: object): LentReference {
+  lend(object: object): WireReference {
     this.checkOpen("pass on");
-    if (this.home === undefined) return this.#borrowing!.reference;
+    if (this.home === undefined) return writeBorrowed(this.#borrowing!.reference);
+    const table = currentTable();
+    if (table !== undefined) return writeOwn(table.nameOf(this.home, object));
     if (this.#lending === undefined) {
       this.#lending = new Lending(this.home);
-      owned.set(this.#lending.reference.id, object);
+      setOwned(this.#lending.reference.id, object);
     }
     return this.#lending.reference;
   }
@@ -149,7 +145,7 @@ export class Handle<H extends Home = Home> {
     const lending = this.#lending;
     this.#lending = undefined;
     if (lending === undefined) return;
-    owned.delete(lending.reference.id);
+    deleteOwned(lending.reference.id);
     await lending.end();
   }
 
@@ -192,13 +188,4 @@ export function waitArguments(options: WaitOptions): WaitOptions[] {
   const { signal } = options;
   if (timeoutMs === Infinity) return signal === undefined ? [] : [{ signal }];
   return [signal === undefined ? { timeoutMs } : { timeoutMs, signal }];
-}
-
-/** The reference as it came over the wire. */
-export function readReference(data: unknown, what: string): LentReference {
-  const { port, id } = (data ?? {}) as Partial<LentReference>;
-  if (!Number.isInteger(port) || typeof id !== "string") {
-    throw new TypeError(`Cannot receive ${what}: its reference is not well formed`);
-  }
-  return { port: port!, id };
 }

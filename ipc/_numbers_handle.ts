@@ -1,14 +1,14 @@
 import { InvalidStateError } from "../coroutine/errors.ts";
-import type { LentReference } from "./_family.ts";
 import { Handle, readReference } from "./_home.ts";
 import { checkKind, type Exchanged, type NumbersHome } from "./_numbers_home.ts";
+import type { LentReference, WireReference } from "./_reference.ts";
 import { fromWire, toWire, type WireForm } from "./_portable.ts";
 import { Lock } from "./lock.ts";
 import type { NumberKind, NumberOf } from "./number_kind.ts";
 import { RLock } from "./rlock.ts";
 
 /** What crosses in place of numbers. */
-interface NumbersForm<K extends NumberKind> extends LentReference {
+interface NumbersForm<K extends NumberKind> extends WireReference {
   readonly kind: K;
   readonly length: number;
   /** Their lock, if they have one. */

@@ -1,13 +1,33 @@
-import type { LentReference } from "./_family.ts";
+import { type LentReference, ownObject, readReference, type WireReference } from "./_reference.ts";
 
 /** What `joinable_queue.ts` needs of a `Queue`; set by `queue.ts`. */
 export interface QueueInternals {
   /** Calls a method of the queue, wherever it is. */
   call(queue: object, method: string, args: unknown[]): Promise<unknown>;
-  /** Says what crosses in its place. */
-  lend(queue: object): LentReference;
-  /** Makes it stand for what has crossed. */
-  borrow(queue: object, data: unknown): void;
+  /** Says what crosses in place of the object that has it, itself for example. */
+  lend(queue: object, object: object): WireReference;
+  /** Makes it stand for one that lives elsewhere. */
+  borrow(queue: object, reference: LentReference): void;
 }
 
 export const queueInternals = {} as QueueInternals;
+
+/**
+ * Makes a queue of what has crossed, or finds it where it lives here.
+ *
+ * @param data What has crossed.
+ * @param queueClass Its class.
+ * @param inner The `Queue` that an object of the class has or is.
+ */
+export function receiveQueue<Q extends object>(
+  data: unknown,
+  queueClass: new () => Q,
+  inner: (queue: Q) => object,
+): Q {
+  const reference = readReference(data, "a queue");
+  const own = ownObject(reference, queueClass);
+  if (own !== undefined) return own;
+  const queue = new queueClass();
+  queueInternals.borrow(inner(queue), reference);
+  return queue;
+}

@@ -1,5 +1,6 @@
 import { decode, encode, type Encoded } from "./_encoding.ts";
 import { ENCODING_MASK, Flag, type Hello, isMethodList } from "./_messages.ts";
+import type { ReferenceScope } from "./_reference.ts";
 import { ProtocolError } from "./errors.ts";
 
 /** An object of the other side: its number and the names of its methods, in the order of their numbers. */
@@ -30,15 +31,19 @@ export function methodNumberOf(object: RemoteObject, method: string): number {
 }
 
 /** Encodes the arguments of a call. */
-export function encodeArguments(args: readonly unknown[]): Encoded {
-  if (args.length !== 1) return encode(args.length === 0 ? undefined : args);
-  const { encoding, payload } = encode(args[0]);
+export function encodeArguments(args: readonly unknown[], scope?: ReferenceScope): Encoded {
+  if (args.length !== 1) return encode(args.length === 0 ? undefined : args, scope);
+  const { encoding, payload } = encode(args[0], scope);
   return { encoding: encoding | Flag.ONE_ARGUMENT, payload };
 }
 
 /** Decodes them. */
-export function decodeArguments(flags: number, payload: Uint8Array<ArrayBuffer>): unknown[] {
-  const value = decode(flags & ENCODING_MASK, payload);
+export function decodeArguments(
+  flags: number,
+  payload: Uint8Array<ArrayBuffer>,
+  scope?: ReferenceScope,
+): unknown[] {
+  const value = decode(flags & ENCODING_MASK, payload, scope);
   if ((flags & Flag.ONE_ARGUMENT) !== 0) return [value];
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw new TypeError("Cannot read the arguments of a call: no array");

@@ -26,6 +26,7 @@ import {
   readRemoteObject,
   type RemoteObject,
 } from "./_remote_object.ts";
+import type { ReferenceScope } from "./_reference.ts";
 import { decodeError, encodeError } from "./_wire_error.ts";
 import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "./errors.ts";
 
@@ -49,6 +50,10 @@ export interface SessionOptions {
   methods: Readonly<Record<string, LentMethod>>;
   /** Whether the process may end while nothing of this side waits for an answer. */
   background: boolean;
+  /** Counts the calls of the other side. */
+  tally?: { calls: number } | undefined;
+  /** What the connection is for the references that cross on it; without it they cross as in the family. */
+  scope?: ReferenceScope | undefined;
 }
 
 /** Options for {@linkcode Session.call}. */
@@ -83,6 +88,8 @@ export class Session {
   mostUnsent = HIGH_WATER_BYTES;
   readonly #stream: FrameStream;
   readonly #background: boolean;
+  readonly #tally: { calls: number } | undefined;
+  readonly #scope: ReferenceScope | undefined;
   readonly #outgoing = new Map<number, OutgoingCall>();
   readonly #incoming = new Map<number, IncomingCall>();
   readonly #deliveries = new Map<number, Delivery<unknown>>();
@@ -102,6 +109,8 @@ export class Session {
   constructor(stream: FrameStream, options: SessionOptions) {
     this.#stream = stream;
     this.#background = options.background;
+    this.#tally = options.tally;
+    this.#scope = options.scope;
     const { methods } = options;
     this.#lent.set(0, { seat: { methods, leave() {} }, methods: Object.values(methods) });
   }
@@ -169,7 +178,7 @@ export class Session {
         flags |= Flag.SIGNAL;
       }
       const methodNumber = methodNumberOf(object, method);
-      const { encoding, payload } = encodeArguments(sent);
+      const { encoding, payload } = encodeArguments(sent, this.#scope);
       id = this.#nextId();
       const head = makeCallHead(Message.CALL, flags | encoding, id, object.id, methodNumber);
       this.#stream.send(head, payload);
@@ -213,7 +222,7 @@ export class Session {
   /** Calls a method of the other side without waiting for an answer; an error there is not told. */
   notify(object: RemoteObject, method: string, args: readonly unknown[]): void {
     if (this.#ended !== undefined) throw this.#ended.error;
-    const encoded = encodeArguments(args);
+    const encoded = encodeArguments(args, this.#scope);
     const methodNumber = methodNumberOf(object, method);
     const head = makeCallHead(Message.NOTIFY, encoded.encoding, 0, object.id, methodNumber);
     this.#stream.send(head, encoded.payload);
@@ -384,7 +393,7 @@ export class Session {
     }
     if (call === undefined) return;
     try {
-      const value = decode(flags & ENCODING_MASK, payload);
+      const value = decode(flags & ENCODING_MASK, payload, this.#scope);
       call.resolve((flags & Flag.LOAN) === 0 ? value : readRemoteObject(value));
     } catch (error) {
       call.reject(error);
@@ -491,7 +500,8 @@ export class Session {
     methodNumber: number,
     payload: Uint8Array<ArrayBuffer>,
   ): void {
-    const call = new IncomingCall(id ?? 0);
+    const call = new IncomingCall(id ?? 0, this.#scope);
+    if (this.#tally !== undefined) this.#tally.calls++;
     let result: unknown;
     try {
       if (this.#incoming.size >= MAX_CALLS_IN_FLIGHT) {
@@ -503,7 +513,7 @@ export class Session {
       if (method === undefined) {
         throw new ReferenceError(`Cannot call method ${methodNumber} of object ${target}: gone`);
       }
-      const args = decodeArguments(flags, payload);
+      const args = decodeArguments(flags, payload, this.#scope);
       if ((flags & Flag.SIGNAL) !== 0) {
         (args.at(-1) as { signal?: AbortSignal }).signal = call.signal;
       }
@@ -547,7 +557,7 @@ export class Session {
         flags = Flag.LOAN;
         value = this.#lend(result);
       }
-      const { encoding, payload } = encode(value);
+      const { encoding, payload } = encode(value, this.#scope);
       if (result instanceof Delivery) this.#deliveries.set(id, result);
       this.#stream.send(makeShortHead(Message.RESULT, flags | encoding, id), payload);
     } catch (error) {

@@ -6,7 +6,7 @@
 
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { setPortable } from "./_portable.ts";
-import { queueInternals } from "./_queue_internals.ts";
+import { queueInternals, receiveQueue } from "./_queue_internals.ts";
 import { Queue } from "./queue.ts";
 
 /**
@@ -54,12 +54,8 @@ export class JoinableQueue<T> extends Queue<T> {
     setPortable(
       JoinableQueue,
       "ipc.JoinableQueue",
-      (queue) => queueInternals.lend(queue),
-      (data) => {
-        const queue = new JoinableQueue<unknown>();
-        queueInternals.borrow(queue, data);
-        return queue;
-      },
+      (queue) => queueInternals.lend(queue, queue),
+      (data) => receiveQueue(data, JoinableQueue<unknown>, (queue) => queue),
     );
   }
 

@@ -9,10 +9,17 @@ import { Queue as LocalQueue, type QueueStatistics } from "../coroutine/queue.ts
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { QueueFullError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { Borrowing, Lending, type LentReference } from "./_family.ts";
+import { Borrowing, Lending } from "./_family.ts";
+import {
+  currentTable,
+  type LentReference,
+  type WireReference,
+  writeBorrowed,
+  writeOwn,
+} from "./_reference.ts";
 import { setPortable } from "./_portable.ts";
 import { PutLine } from "./_put_line.ts";
-import { queueInternals } from "./_queue_internals.ts";
+import { queueInternals, receiveQueue } from "./_queue_internals.ts";
 import { QueueLoan } from "./_queue_loan.ts";
 import { ConnectionClosedError } from "./errors.ts";
 
@@ -57,20 +64,23 @@ const WIRE_TYPE = "ipc.Queue";
  */
 export class Queue<T> implements AsyncDisposable {
   static {
-    setPortable(Queue, WIRE_TYPE, (queue) => queue.#lend(), (data) => {
-      const queue = new Queue<unknown>();
-      queue.#borrow(data);
-      return queue;
-    });
+    setPortable(
+      Queue,
+      WIRE_TYPE,
+      (queue) => queue.#lend(queue),
+      (data) => receiveQueue(data, Queue<unknown>, (queue) => queue),
+    );
     queueInternals.call = (queue, method, args) => {
       return (queue as Queue<unknown>).#call(method as QueueMethod, args);
     };
-    queueInternals.lend = (queue) => (queue as Queue<unknown>).#lend();
-    queueInternals.borrow = (queue, data) => (queue as Queue<unknown>).#borrow(data);
+    queueInternals.lend = (queue, object) => (queue as Queue<unknown>).#lend(object);
+    queueInternals.borrow = (queue, place) => (queue as Queue<unknown>).#borrow(place);
   }
 
   /** Where the items are: here, or in another process. */
   #place: LocalQueue<T> | Borrowing;
+  /** As which it is lent. */
+  #loan: QueueLoan<T> | undefined;
   #lending: Lending | undefined;
   /** What is put from here into a queue of another process. */
   #line: PutLine | undefined;
@@ -226,15 +236,18 @@ export class Queue<T> implements AsyncDisposable {
     await this.close();
   }
 
-  #lend(): LentReference {
+  #lend(object: object): WireReference {
     this.#checkOpen("pass on");
     const place = this.#place;
-    if (place instanceof Borrowing) return place.reference;
-    return (this.#lending ??= new Lending(new QueueLoan(place))).reference;
+    if (place instanceof Borrowing) return writeBorrowed(place.reference);
+    this.#loan ??= new QueueLoan(place);
+    const table = currentTable();
+    if (table !== undefined) return writeOwn(table.nameOf(this.#loan, object));
+    return (this.#lending ??= new Lending(this.#loan)).reference;
   }
 
-  #borrow(data: unknown): void {
-    const borrowing = this.#place = new Borrowing(readReference(data));
+  #borrow(reference: LentReference): void {
+    const borrowing = this.#place = new Borrowing(reference);
     this.#line = new PutLine({
       putMany: async (bytes) => await borrowing.call("putMany", [bytes]) as number,
       put: async (item) => void await borrowing.call("put", [item]),
@@ -262,11 +275,3 @@ function throwFull(timeoutMs: number): never {
 }
 
 type QueueMethod = Exclude<keyof LocalQueue<unknown>, symbol>;
-
-function readReference(data: unknown): LentReference {
-  const { port, id } = (data ?? {}) as Partial<LentReference>;
-  if (!Number.isInteger(port) || typeof id !== "string") {
-    throw new TypeError("Cannot receive a queue: its reference is not well formed");
-  }
-  return { port: port!, id };
-}

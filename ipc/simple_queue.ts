@@ -6,7 +6,7 @@
 
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { setPortable } from "./_portable.ts";
-import { queueInternals } from "./_queue_internals.ts";
+import { queueInternals, receiveQueue } from "./_queue_internals.ts";
 import { Queue } from "./queue.ts";
 
 /**
@@ -34,12 +34,8 @@ export class SimpleQueue<T> implements AsyncDisposable {
     setPortable(
       SimpleQueue,
       "ipc.SimpleQueue",
-      (queue) => queueInternals.lend(queue.#queue),
-      (data) => {
-        const queue = new SimpleQueue<unknown>();
-        queueInternals.borrow(queue.#queue, data);
-        return queue;
-      },
+      (queue) => queueInternals.lend(queue.#queue, queue),
+      (data) => receiveQueue(data, SimpleQueue<unknown>, (queue) => queue.#queue),
     );
   }
 

@@ -1,12 +1,8 @@
-import {
-  acquireHub,
-  type ChildSession,
-  familyKey,
-  type LentReference,
-  releaseHub,
-} from "../ipc/_family.ts";
+import { acquireHub, type ChildSession, familyKey, LOOPBACK, releaseHub } from "../ipc/_family.ts";
 import { referencesIn } from "../ipc/_encoding.ts";
+import type { Place } from "../ipc/_reference.ts";
 import type { WireForm } from "../ipc/_portable.ts";
+import { formatAddress } from "../ipc/address.ts";
 import type { Boot } from "./_boot.ts";
 import { exitCodeOf } from "./_exit_code.ts";
 import { keepAlive } from "./_keep_alive.ts";
@@ -56,8 +52,9 @@ export class FamilyChild {
     const expected = hub.expect();
     try {
       const references = referencesIn(options.given);
-      const reachable = portsOf(references).filter((port) => port !== hub.port)
-        .reduce<Permissions>((to, port) => withNet(to, `127.0.0.1:${port}`), options.permissions);
+      const here = formatAddress({ hostname: LOOPBACK, port: hub.port });
+      const reachable = placesOf(references).filter((place) => place !== here)
+        .reduce<Permissions>(withNet, options.permissions);
       this.#spawned = spawnChild({
         ...options.spawn,
         program: references.length === 0 ? options.spawn.program : withIpc(options.spawn.program),
@@ -148,8 +145,11 @@ function withIpc(program: TargetProgram | MainProgram): TargetProgram | MainProg
   return { ...program, modules: [...program.modules, import.meta.resolve("../ipc/mod.ts")] };
 }
 
-/** The ports on loopback of the objects that are passed as references. */
-function portsOf(references: readonly WireForm[]): number[] {
-  const ports = references.map(({ data }) => (data as Partial<LentReference>).port);
-  return [...new Set(ports.filter((port) => port !== undefined))];
+/** Where the objects live that are passed as references, as a permission names it. */
+function placesOf(references: readonly WireForm[]): string[] {
+  const places = references.map(({ data }) => {
+    const { hostname = LOOPBACK, port } = data as Partial<Place>;
+    return port === undefined ? undefined : formatAddress({ hostname, port });
+  });
+  return [...new Set(places.filter((place) => place !== undefined))];
 }

@@ -1,0 +1,165 @@
+import type { RemoteObject, Session } from "./_session.ts";
+
+/**
+ * References: what crosses in place of an object that is lent. How one is written and read depends on the
+ * connection it crosses on: an object of the other side needs no address there.
+ */
+
+/** Where a hub is, as this process reaches it. */
+export interface Place {
+  /** Missing for the hub of a process of the family, on this machine. */
+  readonly hostname?: string | undefined;
+  readonly port: number;
+  /** Its key in hexadecimal; missing when it is the family's. */
+  readonly key?: string | undefined;
+}
+
+/** An object that another process lends. */
+export interface LentReference extends Place {
+  readonly id: string;
+  /** The connection over which it came to be known, when that leads to where it lives. */
+  readonly via?: Connection | undefined;
+}
+
+/** A connection on which objects are borrowed. */
+export interface Connection {
+  readonly session: Session;
+  readonly root: RemoteObject;
+  /** Who is on the other side, for the texts of errors. */
+  readonly what: string;
+  /** Objects that are borrowed over it. */
+  borrowed: number;
+  /** Whether it stays when nothing is borrowed: the channel to the parent, a manager's. */
+  readonly lasting: boolean;
+  /** Whether nothing is borrowed over it any more and it is being closed. */
+  isLeaving: boolean;
+}
+
+/** Objects of this process that a manager lends, by their names. */
+export interface LendingTable {
+  /** The name of an object. */
+  nameOf(target: object, object: object): string;
+  /** The object that has a name. */
+  find(id: string): object | undefined;
+}
+
+/** What a connection is for the references that cross on it. */
+export interface ReferenceScope {
+  /** Where the other side is, when this side has connected to it. */
+  readonly place?: Place | undefined;
+  connection?: Connection | undefined;
+  /** What lends objects of this process to the other side; without it the family's hub does. */
+  readonly table?: LendingTable | undefined;
+  /** Whether the other side belongs to the family, and may know the keys that this process knows. */
+  readonly isFamily: boolean;
+}
+
+/** What crosses. */
+export interface WireReference {
+  readonly id: string;
+  /** Whose it is, when it is one of the two who talk. */
+  readonly of?: "sender" | "receiver" | undefined;
+  readonly port?: number | undefined;
+  readonly hostname?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+let current: ReferenceScope | undefined;
+
+/** Runs what writes or reads references that cross on a connection. Outside of it they cross in the family. */
+export function inReferenceScope<T>(scope: ReferenceScope | undefined, run: () => T): T {
+  const outer = current;
+  current = scope;
+  try {
+    return run();
+  } finally {
+    current = outer;
+  }
+}
+
+/** What lends objects to the one to whom is being written, if that is not the family's hub. */
+export function currentTable(): LendingTable | undefined {
+  return current?.table;
+}
+
+/** What crosses in place of an object of this process. */
+export function writeOwn(id: string): WireReference {
+  return { id, of: "sender" };
+}
+
+/**
+ * What crosses in place of an object that this process has borrowed.
+ *
+ * @throws {TypeError} When the other side would need a key that is not its business.
+ */
+export function writeBorrowed({ hostname, port, key, id }: LentReference): WireReference {
+  const there = current?.place;
+  if (there !== undefined && isSame(there, { hostname, port, key })) return { id, of: "receiver" };
+  if (key === undefined) return hostname === undefined ? { port, id } : { hostname, port, id };
+  if (current !== undefined && !current.isFamily) {
+    throw new TypeError(
+      `Cannot pass on the object: it lives at ${hostname}:${port}, and the key of that is for this program only`,
+    );
+  }
+  return { hostname, port, key, id };
+}
+
+/**
+ * Reads what has crossed.
+ *
+ * @param what What it stands for, for the texts of errors: `a lock`.
+ */
+export function readReference(data: unknown, what: string): LentReference {
+  const { id, of, hostname, port, key } = (data ?? {}) as Partial<WireReference>;
+  if (typeof id === "string") {
+    const place = current?.place;
+    if (of === "receiver") return { id, port: 0 };
+    if (of === "sender" && place !== undefined) return { ...place, id, via: current?.connection };
+    if (
+      of === undefined && Number.isInteger(port) &&
+      [hostname, key].every((text) => text === undefined || typeof text === "string")
+    ) return { hostname, port: port!, key, id };
+  }
+  throw new TypeError(`Cannot receive ${what}: its reference is not well formed`);
+}
+
+const owned = new Map<string, object>();
+
+/** Remembers which object is lent in the family under a name. */
+export function setOwned(id: string, object: object): void {
+  owned.set(id, object);
+}
+
+/** The object is not lent in the family any more. */
+export function deleteOwned(id: string): void {
+  owned.delete(id);
+}
+
+/**
+ * The object itself, where a reference to it comes back to the process in which it lives.
+ *
+ * @param reference What crossed.
+ * @param ownClass The class of the object.
+ * @throws {ReferenceError} When it lived here and does not any more.
+ */
+export function ownObject<T extends object>(
+  { id, port }: LentReference,
+  // deno-lint-ignore no-explicit-any -- the constructor is never called
+  ownClass: abstract new (...args: any[]) => T,
+): T | undefined {
+  const object = current?.table?.find(id) ?? owned.get(id);
+  if (object instanceof ownClass) return object;
+  if (port === 0) {
+    throw new ReferenceError("Cannot receive the object: it does not live here any more");
+  }
+  return undefined;
+}
+
+/** A place as text, by which two can be compared. */
+export function placeName({ hostname = "", port, key = "" }: Place): string {
+  return `${hostname}:${port}:${key}`;
+}
+
+function isSame(one: Place, other: Place): boolean {
+  return placeName(one) === placeName(other);
+}
