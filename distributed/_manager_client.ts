@@ -1,7 +1,9 @@
 import { type Connected, type ConnectOptions, connectSession } from "../ipc/_connect.ts";
+import { isFamilyKey, lastingConnection, placeOf } from "../ipc/_family.ts";
 import { makeProxy } from "../ipc/_proxy.ts";
 import { RemoteObject } from "../ipc/_session.ts";
-import type { Address } from "../ipc/address.ts";
+import type { ReferenceScope } from "../ipc/_reference.ts";
+import { type Address, formatAddress } from "../ipc/address.ts";
 
 /** The connection of a manager's object to a server, whatever it speaks. */
 export interface ManagerClient {
@@ -25,7 +27,13 @@ export class NativeClient implements ManagerClient {
 
   /** Connects, and has both sides prove the key. */
   static async connect(address: Address, options: ConnectOptions): Promise<NativeClient> {
-    return new NativeClient(await connectSession(address, options));
+    const scope: ReferenceScope = {
+      place: placeOf(address, options.key),
+      isFamily: isFamilyKey(options.key),
+    };
+    const connected = await connectSession(address, { ...options, scope });
+    scope.connection = lastingConnection(connected, `the manager on ${formatAddress(address)}`);
+    return new NativeClient(connected);
   }
 
   get isClosed(): boolean {

@@ -1,18 +1,14 @@
 import type { Address, Queue } from "../ipc/mod.ts";
 import { companions } from "../process/_child.ts";
-import type { ManagedFunction, Registration } from "./managed.ts";
+import { findFunctions, type RegistrationForm } from "./_registries.ts";
+import type { ManagedFunction } from "./managed.ts";
 import { Server, type ServerLimits } from "./server.ts";
 
 /** What a manager's own process is told. */
 export interface ServerSpec extends ServerLimits {
   address: Address;
   key: Uint8Array<ArrayBuffer>;
-  registrations: {
-    typeid: string;
-    callable: string | null;
-    exposed: readonly string[] | null;
-    methodToTypeid: Readonly<Record<string, string>> | null;
-  }[];
+  registrations: readonly RegistrationForm[];
   /** The name of a function that is called first. */
   initializer?: string | undefined;
   initArgs: readonly unknown[];
@@ -30,15 +26,7 @@ export async function serveManager(spec: ServerSpec, report: Queue<Address>): Pr
   Deno.addSignalListener("SIGINT", () => {});
   const { registrations, initializer, initArgs, ...rest } = spec;
   if (initializer !== undefined) await findFunction(initializer)(...initArgs);
-  const registry = new Map<string, Registration>();
-  for (const { typeid, callable, exposed, methodToTypeid } of registrations) {
-    registry.set(typeid, {
-      callable: callable === null ? undefined : findFunction(callable),
-      exposed: exposed ?? undefined,
-      methodToTypeid: methodToTypeid ?? undefined,
-    });
-  }
-  const server = new Server({ ...rest, registry });
+  const server = new Server({ ...rest, registry: findFunctions(registrations, findFunction) });
   await report.put(server.address);
   await server.serveForever();
 }

@@ -162,6 +162,11 @@ export class PythonLink implements ManagerClient, Caller {
     }
   }
 
+  /** A proxy is for this process: another one connects to the manager itself. */
+  referenceTo(): undefined {
+    return undefined;
+  }
+
   /** Gives an object back. */
   release({ id }: RemoteObject): void {
     this.#release(id);

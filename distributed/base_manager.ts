@@ -10,6 +10,7 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { readKey } from "../ipc/_authentication.ts";
 import { NotNativeError } from "../ipc/_connect.ts";
+import { checkTls } from "../ipc/_tls.ts";
 import { familyKey } from "../ipc/_family.ts";
 import {
   type Address,
@@ -28,7 +29,11 @@ import {
   ProcessStateError,
 } from "../process/mod.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
+import { isSealed, managerInternals, seal } from "./_manager_internals.ts";
 import { serveManager, type ServerSpec } from "./_manager_process.ts";
+import { addRegistration, nameFunctions, registryOf } from "./_registries.ts";
+import { ReconnectingClient } from "./_reconnecting_client.ts";
+import { checkRetry, type RetrySettings } from "./_retry.ts";
 import { PythonLink } from "./_python_link.ts";
 import type {
   ManagedFunction,
@@ -36,8 +41,8 @@ import type {
   ManagerStartOptions,
   RegisterOptions,
   RegisterProxyOptions,
-  Registration,
 } from "./managed.ts";
+import type { RetryOptions } from "./retry_options.ts";
 import { Server, type ServerLimits } from "./server.ts";
 
 /** How long a manager's process may take to end when it was told to, before it is terminated. */
@@ -84,20 +89,28 @@ export interface BaseManagerOptions extends ServerLimits {
    * @default {undefined}
    */
   onRefused?: ((error: unknown) => void) | undefined;
+  /**
+   * Whether a client connects anew when its connection is lost, and with which pauses; for
+   * {@linkcode BaseManager.connect}. See there what becomes of calls and proxies.
+   *
+   * @default {false}
+   */
+  retry?: boolean | RetryOptions | undefined;
 }
 
 /**
  * A class of managers that has methods for what is registered.
  *
  * @typeParam Api The registered functions by name.
+ * @typeParam Base The class that it extends.
  */
-export interface ManagerClass<Api> {
+export interface ManagerClass<Api, Base extends BaseManager = BaseManager> {
   /**
    * Describes a manager.
    *
    * @param options Where, with which key, and within which limits.
    */
-  new (options?: BaseManagerOptions): BaseManager & ManagedMethods<Api>;
+  new (options?: BaseManagerOptions): Base & ManagedMethods<Api>;
   /**
    * Registers a function: see {@linkcode BaseManager.register}.
    *
@@ -108,7 +121,7 @@ export interface ManagerClass<Api> {
   register<Name extends string, F extends ManagedFunction>(
     typeid: Name,
     options: RegisterOptions<F>,
-  ): ManagerClass<Api & Record<Name, F>>;
+  ): ManagerClass<Api & Record<Name, F>, Base>;
   /**
    * Registers the type of an object of the other side: see {@linkcode BaseManager.register}.
    *
@@ -119,13 +132,8 @@ export interface ManagerClass<Api> {
   register<Name extends string, T>(
     typeid: Name,
     options: RegisterProxyOptions<T>,
-  ): ManagerClass<Api & Record<Name, (...args: unknown[]) => T>>;
+  ): ManagerClass<Api & Record<Name, (...args: unknown[]) => T>, Base>;
 }
-
-const registries = new WeakMap<object, Map<string, Registration>>();
-
-/** Has a manager create an object. Set by the class, which alone can. */
-let createObject: (manager: BaseManager, typeid: string, args: unknown[]) => Promise<unknown>;
 
 /**
  * A manager: it serves objects of one process over TCP to clients on this machine and others. A queue of
@@ -136,8 +144,8 @@ let createObject: (manager: BaseManager, typeid: string, args: unknown[]) => Pro
  * 3. {@linkcode connect} makes a client of it; what was registered is there as methods that answer
  *    proxies. A manager that was started is its own first client.
  *
- * - Both sides prove that they have the key, which itself never travels. What is sent is not encrypted:
- *   use it in networks that you trust.
+ * - Both sides prove that they have the key, which itself never travels. What is sent is encrypted when both sides
+ *   have the option `tls`; use it without only in networks that you trust.
  * - Any number of calls are in flight on one connection. When the connection is lost, all of them reject
  *   with a `ConnectionLostError`.
  * - An object with methods is lent as a proxy; data is copied.
@@ -171,10 +179,12 @@ let createObject: (manager: BaseManager, typeid: string, args: unknown[]) => Pro
  */
 export class BaseManager implements AsyncDisposable {
   static {
-    createObject = (manager, typeid, args) => manager.#create(typeid, args);
+    managerInternals.create = (manager, typeid, args) => manager.#create(typeid, args);
+    seal(BaseManager);
   }
 
   readonly #options: BaseManagerOptions;
+  readonly #retry: RetrySettings | undefined;
   readonly #key: Uint8Array<ArrayBuffer>;
   #address: Address;
   #state: "initial" | "serving" | "starting" | "started" | "connected" | "closed" = "initial";
@@ -184,8 +194,8 @@ export class BaseManager implements AsyncDisposable {
   /**
    * Names a function, so that clients can ask for what it makes.
    *
-   * `BaseManager` itself is not changed: a new class is returned that has the name as a method. A class
-   * that extends `BaseManager` is changed, and returned.
+   * A class of this package is not changed: a new class is returned that has the name as a method. A class
+   * of yours is changed, and returned.
    *
    * @example Two names
    * ```ts
@@ -201,30 +211,39 @@ export class BaseManager implements AsyncDisposable {
    *
    * @typeParam Name The name.
    * @typeParam F The type of the function.
+   * @typeParam Base The class that is extended.
    * @param typeid The name, which becomes a method of managers.
    * @param options The function, and what may be called of what it returns.
    * @returns The class that has the method.
    * @throws {TypeError} When the name cannot be a method's, or the function is none.
    */
-  static register<Name extends string, F extends ManagedFunction>(
+  static register<
+    Name extends string,
+    F extends ManagedFunction,
+    Base extends BaseManager = BaseManager,
+  >(
+    this: abstract new (options?: BaseManagerOptions) => Base,
     typeid: Name,
     options: RegisterOptions<F>,
-  ): ManagerClass<Record<Name, F>>;
+  ): ManagerClass<Record<Name, F>, Base>;
   /**
    * Names an object of the other side, so that it can be asked for with its type.
    *
    * @typeParam Name The name.
    * @typeParam T The type of the object.
+   * @typeParam Base The class that is extended.
    * @param typeid The name, which becomes a method of managers.
    * @param options The class of the object.
    * @returns The class that has the method.
    * @throws {TypeError} When the name cannot be a method's.
    */
-  static register<Name extends string, T>(
+  static register<Name extends string, T, Base extends BaseManager = BaseManager>(
+    this: abstract new (options?: BaseManagerOptions) => Base,
     typeid: Name,
     options: RegisterProxyOptions<T>,
-  ): ManagerClass<Record<Name, (...args: unknown[]) => T>>;
+  ): ManagerClass<Record<Name, (...args: unknown[]) => T>, Base>;
   static register(
+    this: typeof BaseManager,
     typeid: string,
     options: Partial<RegisterOptions<ManagedFunction>> & Partial<RegisterProxyOptions<unknown>>,
   ): ManagerClass<Record<string, ManagedFunction>> {
@@ -239,10 +258,8 @@ export class BaseManager implements AsyncDisposable {
     if (callable !== undefined && typeof callable !== "function") {
       throw new TypeError(`Cannot register "${typeid}": "callable" is no function`);
     }
-    const manager: typeof BaseManager = this === BaseManager ? class extends BaseManager {} : this;
-    const registry = registries.get(manager) ?? new Map(registryOf(manager));
-    registry.set(typeid, { callable, exposed, methodToTypeid });
-    registries.set(manager, registry);
+    const manager = isSealed(this) ? class extends this {} : this;
+    addRegistration(manager, typeid, { callable, exposed, methodToTypeid });
     if (createMethod) addMethod(manager, typeid);
     return manager as unknown as ManagerClass<Record<string, ManagedFunction>>;
   }
@@ -264,6 +281,8 @@ export class BaseManager implements AsyncDisposable {
     this.#address = parseAddress(address);
     this.#key = authkey === undefined ? familyKey() : readKey(authkey);
     checkTimeout(shutdownTimeoutMs);
+    checkTls("create a manager", options.tls);
+    this.#retry = checkRetry("create a manager", options.retry);
     this.#options = options;
   }
 
@@ -349,6 +368,17 @@ export class BaseManager implements AsyncDisposable {
   /**
    * Becomes a client of a manager that serves at the address.
    *
+   * With the option `retry` it tries again when nobody is there, now and whenever the connection is lost:
+   *
+   * - It tries while a call waits. Calls that are made meanwhile wait, within their own `timeoutMs` and `signal`.
+   * - Calls that were in flight reject with a `ConnectionLostError`, since they may have been done.
+   * - Proxies of what was asked for by its name go on: the next call asks the manager again, for the same name with
+   *   the same arguments. A manager that was started anew makes a new object of it. Whatever else came over the lost
+   *   connection (proxies that methods gave, locks and queues that are handles, a `TaskQueue`) stays lost: ask for
+   *   it anew.
+   * - A manager that refuses this client ends it: all further calls reject with the same error.
+   * - Of a Python manager the loss is noticed by the first call that it hits, which rejects.
+   *
    * @param options How long to wait, and what stops the wait.
    * @returns When both sides have proved the key.
    * @throws {ProcessStateError} When the manager was used before.
@@ -361,7 +391,9 @@ export class BaseManager implements AsyncDisposable {
   async connect(options: WaitOptions = {}): Promise<void> {
     this.#begin("connect", "connected");
     try {
-      this.#client = await this.#open(options);
+      this.#client = this.#retry === undefined
+        ? await this.#open(options)
+        : await this.#openLasting(this.#retry, options);
     } catch (error) {
       this.#giveUp();
       throw error;
@@ -444,9 +476,9 @@ export class BaseManager implements AsyncDisposable {
   }
 
   #limits(): ServerLimits {
-    const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python } =
+    const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python, tls } =
       this.#options;
-    return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python };
+    return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python, tls };
   }
 
   #shutdownTimeoutMs(): number {
@@ -489,8 +521,8 @@ export class BaseManager implements AsyncDisposable {
   }
 
   async #open(options: WaitOptions): Promise<ManagerClient> {
-    const { maxMessageBytes, allowLegacyAuth: allowLegacy } = this.#options;
-    const settings = { key: this.#key, maxMessageBytes, allowLegacy };
+    const { maxMessageBytes, allowLegacyAuth: allowLegacy, tls } = this.#options;
+    const settings = { key: this.#key, maxMessageBytes, allowLegacy, tls };
     const left = countDown(options);
     let client: ManagerClient;
     try {
@@ -508,7 +540,25 @@ export class BaseManager implements AsyncDisposable {
     return client;
   }
 
-  async #create(typeid: string, args: unknown[]): Promise<unknown> {
+  /** Connects, and does so again when the connection was lost. */
+  async #openLasting(settings: RetrySettings, options: WaitOptions): Promise<ManagerClient> {
+    const peer = `the manager on ${formatAddress(this.#address)}`;
+    const client = new ReconnectingClient({
+      peer,
+      settings,
+      open: (wait) => this.#open(wait),
+    });
+    this.#client = client;
+    try {
+      await client.connect(options);
+      return client;
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
+  }
+
+  async #create(typeid: string, args: readonly unknown[]): Promise<unknown> {
     const client = this.#client;
     if (client === undefined) {
       throw new ProcessStateError(
@@ -525,7 +575,7 @@ export class BaseManager implements AsyncDisposable {
 function addMethod(manager: typeof BaseManager, typeid: string): void {
   Object.defineProperty(manager.prototype, typeid, {
     value(this: BaseManager, ...args: unknown[]): Promise<unknown> {
-      return createObject(this, typeid, args);
+      return managerInternals.create(this, typeid, args);
     },
     writable: true,
     configurable: true,
@@ -536,29 +586,4 @@ function addMethod(manager: typeof BaseManager, typeid: string): void {
 function countDown({ signal, timeoutMs }: WaitOptions): () => WaitOptions {
   const end = performance.now() + checkTimeout(timeoutMs);
   return () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
-}
-
-/** What is registered with a class, or with the nearest one that it extends. */
-function registryOf(manager: object): ReadonlyMap<string, Registration> {
-  for (let at: object | null = manager; at !== null; at = Object.getPrototypeOf(at)) {
-    const registry = registries.get(at);
-    if (registry !== undefined) return registry;
-  }
-  return new Map();
-}
-
-function nameFunctions(registry: ReadonlyMap<string, Registration>): ServerSpec["registrations"] {
-  return [...registry].map(([typeid, { callable, exposed, methodToTypeid }]) => {
-    if (callable !== undefined && callable.name === "") {
-      throw new TypeError(
-        `Cannot start the manager: the function of "${typeid}" has no name; export a named function`,
-      );
-    }
-    return {
-      typeid,
-      callable: callable?.name ?? null,
-      exposed: exposed ?? null,
-      methodToTypeid: methodToTypeid ?? null,
-    };
-  });
 }

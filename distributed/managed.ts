@@ -5,7 +5,22 @@
  */
 
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import type { Remote } from "../ipc/mod.ts";
+import type {
+  Barrier,
+  Condition,
+  Event,
+  Lock,
+  Namespace,
+  Queue,
+  Remote,
+  RLock,
+  Semaphore,
+  SharedArray,
+  SharedDict,
+  SharedList,
+  SimpleQueue,
+  Value,
+} from "../ipc/mod.ts";
 
 /** A function that can be registered with a manager. */
 // deno-lint-ignore no-explicit-any -- every function, whatever its arguments
@@ -115,13 +130,36 @@ export type CopiedData =
   | ReadonlyMap<unknown, unknown>
   | ReadonlySet<unknown>;
 
+/** What has a handle of its own in every process: locks, queues and the like. */
+export type SharedObject =
+  | Barrier
+  | Condition
+  | Event
+  | Lock
+  // deno-lint-ignore no-explicit-any -- whatever its values are
+  | Namespace<any>
+  // deno-lint-ignore no-explicit-any -- whatever its items are
+  | Queue<any>
+  | RLock
+  | Semaphore
+  // deno-lint-ignore no-explicit-any -- whatever its numbers are
+  | SharedArray<any>
+  // deno-lint-ignore no-explicit-any -- whatever its keys and values are
+  | SharedDict<any, any>
+  // deno-lint-ignore no-explicit-any -- whatever its items are
+  | SharedList<any>
+  // deno-lint-ignore no-explicit-any -- whatever its items are
+  | SimpleQueue<any>
+  // deno-lint-ignore no-explicit-any -- whatever its number is
+  | Value<any>;
+
 /**
- * What a client gets of something that a registered function returned: a proxy of an object that has
- * methods, a copy of data.
+ * What a client gets of something that a registered function returned: a handle of what processes can
+ * share, a proxy of any other object that has methods, a copy of data.
  *
  * @typeParam T What the function returned.
  */
-export type Managed<T> = T extends CopiedData ? T
+export type Managed<T> = T extends CopiedData | SharedObject ? T
   : T extends object ? keyof Remote<T> extends keyof AsyncDisposable ? T : Remote<T>
   : T;
 

@@ -8,10 +8,14 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { LentCall } from "../coroutine/_lending.ts";
+import type { IncomingCall } from "../ipc/_call.ts";
+import { isFamilyKey } from "../ipc/_family.ts";
 import { Hub } from "../ipc/_hub.ts";
 import { isLent } from "../ipc/_loan.ts";
-import { type Address, formatAddress } from "../ipc/mod.ts";
+import { portableType } from "../ipc/_portable.ts";
+import { type Address, formatAddress, type TlsOptions } from "../ipc/mod.ts";
 import { KeyGuard } from "./_key_guard.ts";
+import { ManagerTable, type ServerScope } from "./_lending_table.ts";
 import { loanOf } from "./_managed_loan.ts";
 import { PythonSide } from "./_python_side.ts";
 import type { Registration } from "./managed.ts";
@@ -48,6 +52,13 @@ export interface ServerLimits {
    * @default {{}}
    */
   python?: PythonServing | undefined;
+  /**
+   * Encrypts the connections. Python's managers cannot do that by themselves: a Python program reaches the port
+   * through something that speaks TLS for it, such as stunnel.
+   *
+   * @default {undefined: they are not encrypted}
+   */
+  tls?: TlsOptions | undefined;
 }
 
 /** How Python clients are served. */
@@ -91,6 +102,8 @@ export interface ServerStatistics {
   connections: number;
   /** Connections that were refused since the server began. */
   refused: number;
+  /** Calls of clients since the server began. */
+  calls: number;
   /** Objects to which Python clients refer. */
   pythonObjects: number;
 }
@@ -130,6 +143,8 @@ export class Server implements AsyncDisposable {
   readonly #python: PythonSide;
   readonly #guard = new KeyGuard();
   readonly #stopped = Promise.withResolvers<void>();
+  readonly #table: ManagerTable;
+  readonly #tally = { calls: 0 };
   #refused = 0;
   #stopping: Promise<void> | undefined;
 
@@ -137,12 +152,17 @@ export class Server implements AsyncDisposable {
    * Starts to listen and to serve.
    *
    * @param options Where, for whom, and what.
+   * @throws {TypeError} When it is to encrypt and has no certificate.
    * @throws {Deno.errors.AddrInUse} When the port is taken.
    * @throws {Deno.errors.NotCapable} When the permission to listen is missing.
    */
   constructor(options: ServerOptions) {
     const { address, registry, allowLegacyAuth, python, onRefused, ...rest } = options;
+    if (rest.tls !== undefined && rest.tls.cert === undefined) {
+      throw new TypeError('Cannot serve: "tls" must have the "cert" and the "key" of the server');
+    }
     this.#registry = registry;
+    this.#table = new ManagerTable({ isFamily: isFamilyKey(options.key) });
     const refuse = (error: unknown, from?: Address) => {
       this.#refused++;
       if (from !== undefined) this.#guard.refused(error, from);
@@ -166,9 +186,12 @@ export class Server implements AsyncDisposable {
       beforeHandshake: (from) => this.#guard.delay(from),
       python: (arrival) => this.#python.welcome(arrival),
       allowLegacy: allowLegacyAuth,
+      tally: this.#tally,
+      scope: () => this.#table.scope(),
       methods: {
         dummy: () => undefined,
         create: (call, typeid: string, args: unknown[]) => this.#create(call, typeid, args),
+        borrow: (call, id: string) => this.#table.borrow(id, scopeOf(call)),
         shutdown,
       },
     });
@@ -217,6 +240,7 @@ export class Server implements AsyncDisposable {
     return {
       connections: this.#hub.connections,
       refused: this.#refused,
+      calls: this.#tally.calls + this.#python.calls,
       pythonObjects: this.#python.objects.size,
     };
   }
@@ -226,7 +250,7 @@ export class Server implements AsyncDisposable {
     await this.shutdown();
   }
 
-  async #create(_call: LentCall, typeid: string, args: unknown[]): Promise<unknown> {
+  async #create(call: LentCall, typeid: string, args: unknown[]): Promise<unknown> {
     const registration = this.#registry.get(typeid);
     if (registration?.callable === undefined) {
       const known = [...this.#registry.keys()].join(", ");
@@ -235,6 +259,21 @@ export class Server implements AsyncDisposable {
       );
     }
     const made = await registration.callable(...args);
+    if (isShared(made)) {
+      this.#table.keep(made, scopeOf(call));
+      return made;
+    }
     return isLent(made) ? loanOf(made, registration, this.#registry) : made;
   }
+}
+
+/** The connection over which a call has come. */
+function scopeOf(call: LentCall): ServerScope {
+  return (call as IncomingCall).scope as ServerScope;
+}
+
+/** Whether it is a lock, a queue or the like, of which each process has a handle. */
+function isShared(value: unknown): value is object {
+  return typeof value === "object" && value !== null &&
+    portableType(value)?.startsWith("ipc.") === true;
 }

@@ -1,5 +1,6 @@
 import { AuthenticationError, ConnectionLostError, ProtocolError } from "./errors.ts";
 import type { FrameStream } from "./_frame_stream.ts";
+import { readRefusal } from "./_refusal.ts";
 
 /**
  * The mutual authentication of Python's `multiprocessing.connection`: two rounds of challenge and
@@ -157,6 +158,10 @@ async function answerChallenge(
   options: AuthenticationOptions,
 ): Promise<boolean> {
   const frame = await receive(stream);
+  const refusal = readRefusal(frame);
+  if (refusal !== undefined) {
+    throw new AuthenticationError(`Cannot authenticate to ${stream.peer}: it says "${refusal}"`);
+  }
   if (!startsWith(frame, CHALLENGE)) {
     throw new ProtocolError(
       `Cannot authenticate to ${stream.peer}: it sent no challenge, so it is no manager`,

@@ -9,7 +9,7 @@ import {
   showTicket,
   type Ticket,
 } from "./_authentication.ts";
-import { FrameStream } from "./_frame_stream.ts";
+import { type ByteStream, FrameStream } from "./_frame_stream.ts";
 import {
   DEFAULT_HANDSHAKE_TIMEOUT_MS,
   DEFAULT_MAX_MESSAGE_BYTES,
@@ -20,6 +20,7 @@ import type { ReferenceScope } from "./_reference.ts";
 import { type RemoteObject, rootObject, Session } from "./_session.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ConnectionLostError, ProtocolError } from "./errors.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 /** Options for {@linkcode connectSession}. */
 export interface ConnectOptions extends WaitOptions {
@@ -32,6 +33,8 @@ export interface ConnectOptions extends WaitOptions {
   scope?: ReferenceScope | undefined;
   maxMessageBytes?: number | undefined;
   allowLegacy?: boolean | undefined;
+  /** Encrypts the connection. */
+  tls?: TlsOptions | undefined;
 }
 
 /** A connection, and the object that the other side offers first. */
@@ -59,7 +62,7 @@ export async function connectSession(
   const connecting = connectTcp(address, peer).then((opened) => {
     conn = opened;
     if (isGivenUp) closeQuietly(conn);
-    return shakeHands(conn, peer, options);
+    return shakeHands(conn, address, options);
   });
   connecting.catch(() => {});
   try {
@@ -75,12 +78,12 @@ export async function connectSession(
 
 async function shakeHands(
   conn: Deno.TcpConn,
-  peer: string,
+  address: Address,
   options: ConnectOptions,
 ): Promise<Connected> {
-  // Small messages must not wait for the acknowledgement of the one before.
-  conn.setNoDelay(true);
-  const stream = new FrameStream(conn, { peer, maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
+  const peer = formatAddress(address);
+  const bytes = await openStream(conn, address, options.tls);
+  const stream = new FrameStream(bytes, { peer, maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
   const methods = options.methods ?? {};
   const { key, allowLegacy, ticket } = options;
   const hello = writeHello({ methods: Object.keys(methods), ticket: ticket?.ticket });
@@ -106,16 +109,32 @@ async function shakeHands(
   return { session, root: rootObject(answer) };
 }
 
+/** The host of an address to connect to: not every system takes "every interface" for this machine. */
+function hostOf({ hostname }: Address): string {
+  return hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+}
+
+/** Makes a connection that was opened to an address ready for what it carries. */
+export async function openStream(
+  conn: Deno.TcpConn,
+  address: Address,
+  tls: TlsOptions | undefined,
+): Promise<ByteStream> {
+  // Small messages must not wait for the acknowledgement of the one before.
+  conn.setNoDelay(true);
+  if (tls === undefined) return conn;
+  // Who does not encrypt does not load it.
+  const { encryptOpened } = await import("./_tls.ts");
+  return await encryptOpened(conn, tls, {
+    peer: formatAddress(address),
+    hostname: hostOf(address),
+  });
+}
+
 /** Opens a connection to an address. */
 export async function connectTcp(address: Address, peer: string): Promise<Deno.TcpConn> {
-  // Not every system takes the address that means "every interface" for this machine.
-  const hostname = address.hostname === "0.0.0.0"
-    ? "127.0.0.1"
-    : address.hostname === "::"
-    ? "::1"
-    : address.hostname;
   try {
-    return await Deno.connect({ hostname, port: address.port });
+    return await Deno.connect({ hostname: hostOf(address), port: address.port });
   } catch (error) {
     throw explain(error, `Cannot connect to ${peer}`, "nobody is listening there", peer);
   }

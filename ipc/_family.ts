@@ -9,10 +9,12 @@ import type { Hello } from "./_messages.ts";
 import {
   type Connection,
   type LentReference,
+  type Place,
   placeName,
   type ReferenceScope,
 } from "./_reference.ts";
-import { type RemoteObject, rootObject, type Session } from "./_session.ts";
+import { type CallOptions, type RemoteObject, rootObject, type Session } from "./_session.ts";
+import type { Address } from "./address.ts";
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 
 /**
@@ -70,6 +72,22 @@ export async function joinFamily(
 /** A connection that stays although nothing is borrowed over it. */
 export function lastingConnection(connected: Connected, what: string): Connection {
   return { ...connected, what, borrowed: 0, lasting: true, isLeaving: false };
+}
+
+/** Whether a key is that of the family. */
+export function isFamilyKey(given: Uint8Array): boolean {
+  return given === familyKey() || given.toHex() === familyKey().toHex();
+}
+
+/** Where a hub is, for references to what it lends. */
+export function placeOf({ hostname, port }: Address, hubKey: Uint8Array): Place {
+  const isFamily = isFamilyKey(hubKey);
+  const isHere = ["127.0.0.1", "localhost", "0.0.0.0"].includes(hostname);
+  return {
+    hostname: isFamily && isHere ? undefined : hostname,
+    port,
+    key: isFamily ? undefined : hubKey.toHex(),
+  };
 }
 
 class FamilyHub {
@@ -168,7 +186,7 @@ export class Lending {
   }
 }
 
-/** An object of another process of the family. */
+/** An object of another process. */
 export class Borrowing {
   readonly reference: LentReference;
   #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
@@ -181,18 +199,19 @@ export class Borrowing {
   /**
    * Calls a method of the object; the first call borrows it.
    *
-   * @param options Whether the call ends with the task that makes it; else that task hears of its cancellation
-   * in the next wait.
+   * @param options What ends the call: the task that makes it, unless that is excluded; then that task hears of its
+   * cancellation in the next wait.
    */
   async call(
     method: string,
     args: readonly unknown[],
-    { withTask = true }: { withTask?: boolean | undefined } = {},
+    options: CallOptions = {},
   ): Promise<unknown> {
     this.#opening ??= this.#open();
     const { connection, object } = await this.#opening;
     return await connection.session.call(object, method, args, {
-      withTask,
+      withTask: true,
+      ...options,
       // Whoever waits for an object that is given back meanwhile must not wait for ever.
       until: this.#closed.signal,
     });

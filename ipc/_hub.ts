@@ -1,7 +1,7 @@
 import type { LentMethod } from "../coroutine/_lending.ts";
 import { authenticateClient, MAX_HANDSHAKE_FRAME_BYTES, type Redeem } from "./_authentication.ts";
 import { explain } from "./_connect.ts";
-import { FrameStream } from "./_frame_stream.ts";
+import { type ByteStream, FrameStream } from "./_frame_stream.ts";
 import {
   DEFAULT_HANDSHAKE_TIMEOUT_MS,
   DEFAULT_MAX_CONNECTIONS,
@@ -17,9 +17,11 @@ import {
   type PythonGuest,
   refusePython,
 } from "./_python_door.ts";
+import type { ReferenceScope } from "./_reference.ts";
 import { Session } from "./_session.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { ProtocolError } from "./errors.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 /** How long to wait after a connection could not be accepted, for lack of descriptors for example. */
 const ACCEPT_RETRY_MS = 10;
@@ -39,12 +41,18 @@ export interface HubOptions {
   beforeHandshake?: ((from: Address) => Promise<void> | undefined) | undefined;
   /** Told of each connection that failed: a wrong key, another protocol, a stall; and where it came from. */
   onRefused?: ((error: unknown, from?: Address) => void) | undefined;
+  /** Counts the calls of native borrowers. */
+  tally?: { calls: number } | undefined;
+  /** What each connection is for the references that cross on it. */
+  scope?: (() => ReferenceScope) | undefined;
   /** Whether the process may end although the hub listens. */
   background?: boolean | undefined;
   maxMessageBytes?: number | undefined;
   handshakeTimeoutMs?: number | undefined;
   maxConnections?: number | undefined;
   allowLegacy?: boolean | undefined;
+  /** Encrypts the connections. */
+  tls?: TlsOptions | undefined;
 }
 
 /**
@@ -174,12 +182,14 @@ export class Hub {
 
   async #welcome(conn: Deno.TcpConn): Promise<void> {
     const { key, allowLegacy, redeem, methods, maxMessageBytes, python } = this.#options;
-    const { background = false } = this.#options;
+    const { background = false, tally } = this.#options;
     const { hostname, port } = conn.remoteAddr;
     conn.setNoDelay(true);
-    const prompt = python === undefined ? undefined : new PromptStream(conn);
-    const stream = new FrameStream(prompt ?? conn, {
-      peer: formatAddress({ hostname, port }),
+    const peer = formatAddress({ hostname, port });
+    const bytes = await this.#encrypt(conn, peer);
+    const prompt = python === undefined ? undefined : new PromptStream(bytes);
+    const stream = new FrameStream(prompt ?? bytes, {
+      peer,
       maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES,
     });
     await authenticateClient(stream, key, { allowLegacy, redeem });
@@ -219,11 +229,25 @@ export class Hub {
     }
     stream.maxFrameBytes = maxFrameBytes;
     stream.send(writeHello({ methods: Object.keys(methods) }));
-    const session = new Session(stream, { methods, background });
+    const session = new Session(stream, {
+      methods,
+      background,
+      tally,
+      scope: this.#options.scope?.(),
+    });
     this.#sessions.add(session);
     session.closed.then(() => this.#sessions.delete(session));
     session.start();
     this.#options.onSession?.(session, hello);
+  }
+
+  async #encrypt(conn: Deno.TcpConn, peer: string): Promise<ByteStream> {
+    const { tls, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS } = this.#options;
+    if (tls === undefined) return conn;
+    // Who does not encrypt does not load it.
+    const { encryptAccepted } = await import("./_tls.ts");
+    // Those who are told that they must speak TLS have to be told in time.
+    return await encryptAccepted(conn, tls, { peer, silenceMs: handshakeTimeoutMs / 2 });
   }
 }
 

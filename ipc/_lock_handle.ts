@@ -32,6 +32,12 @@ export class AcquiringHandle<H extends Home> extends Handle<H> {
     await this.tell("release", ...leading);
   }
 
+  /** Releases several at once, which may be more than were acquired through this handle. */
+  async releaseMany(n: number): Promise<void> {
+    await this.callToEnd("release", n);
+    this.#count(undefined, -n);
+  }
+
   #count(owner: unknown, change: number): void {
     const count = (this.#holds.get(owner) ?? 0) + change;
     if (count > 0) this.#holds.set(owner, count);

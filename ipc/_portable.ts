@@ -1,5 +1,6 @@
 import { findByClass } from "../coroutine/_lending.ts";
 import { references, type WireForm } from "./_for_threads.ts";
+import { currentTable, writeOwn } from "./_reference.ts";
 
 export type { WireForm };
 
@@ -36,11 +37,25 @@ export function isPortable(value: object): boolean {
   return findByClass(writers, value) !== undefined;
 }
 
+/** The name of the class of an object that crosses as a reference; `undefined` for what is copied. */
+export function portableType(value: object): string | undefined {
+  return findByClass(writers, value)?.type;
+}
+
 /** What crosses in place of an object, when its class crosses as a reference. */
 export function toWire(value: object): WireForm | undefined {
   const writer = findByClass(writers, value);
-  if (writer === undefined) return undefined;
+  if (writer === undefined) return writeKnown(value);
   return { type: writer.type, data: (writer.toWire as (object: object) => unknown)(value) };
+}
+
+/** An object of this process that the other side already has, or has stored here: a proxy of it. */
+function writeKnown(value: object): WireForm | undefined {
+  const table = currentTable();
+  const loan = table?.loanOf(value);
+  if (loan === undefined) return undefined;
+  const methods = Object.keys(loan.seat().methods);
+  return { type: "ipc.Proxy", data: { ...writeOwn(table!.nameOf(value, value)), methods } };
 }
 
 /** Whether the class of what crossed is loaded here. */

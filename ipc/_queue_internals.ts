@@ -1,9 +1,12 @@
+import type { Queue } from "../coroutine/queue.ts";
 import { type LentReference, ownObject, readReference, type WireReference } from "./_reference.ts";
 
-/** What `joinable_queue.ts` needs of a `Queue`; set by `queue.ts`. */
+/** What `joinable_queue.ts` and the like need of a `Queue`; set by `queue.ts`. */
 export interface QueueInternals {
   /** Calls a method of the queue, wherever it is. */
   call(queue: object, method: string, args: unknown[]): Promise<unknown>;
+  /** Says where a queue that was just made keeps its items. */
+  keepIn(queue: object, place: Queue<unknown>): void;
   /** Says what crosses in place of the object that has it, itself for example. */
   lend(queue: object, object: object): WireReference;
   /** Makes it stand for one that lives elsewhere. */

@@ -1,3 +1,4 @@
+import type { Loan } from "./_loan.ts";
 import type { RemoteObject, Session } from "./_session.ts";
 
 /**
@@ -37,8 +38,16 @@ export interface Connection {
 
 /** Objects of this process that a manager lends, by their names. */
 export interface LendingTable {
-  /** The name of an object. */
-  nameOf(target: object, object: object): string;
+  /**
+   * The name of an object.
+   *
+   * @param target What is lent.
+   * @param object What stands for it in this process.
+   * @param loan How it is lent, when that is not decided by its class.
+   */
+  nameOf(target: object, object: object, loan?: Loan): string;
+  /** How an object that has a name already is lent. */
+  loanOf(object: object): Loan | undefined;
   /** The object that has a name. */
   find(id: string): object | undefined;
 }

@@ -5,13 +5,23 @@ import { ProtocolError } from "./errors.ts";
 
 /** An object of the other side: its number and the names of its methods, in the order of their numbers. */
 export class RemoteObject {
-  constructor(readonly id: number, readonly methods: readonly string[]) {}
+  /**
+   * @param id Its number on this connection.
+   * @param methods The names of its methods.
+   * @param name What it is called on every connection, if it has such a name.
+   */
+  constructor(
+    readonly id: number,
+    readonly methods: readonly string[],
+    readonly name?: string | undefined,
+  ) {}
 }
 
 /** What crosses in place of an object that is lent. */
 export interface LoanForm {
   id: number;
   methods: string[];
+  name?: string | undefined;
 }
 
 /** The object with number 0 of the other side. */
@@ -52,9 +62,12 @@ export function decodeArguments(
 
 /** Reads what the other side lends. */
 export function readRemoteObject(value: unknown): RemoteObject {
-  const { id, methods } = (value ?? {}) as Partial<LoanForm>;
-  if (!Number.isInteger(id) || !isMethodList(methods)) {
+  const { id, methods, name } = (value ?? {}) as Partial<LoanForm>;
+  if (
+    !Number.isInteger(id) || !isMethodList(methods) ||
+    (name !== undefined && typeof name !== "string")
+  ) {
     throw new ProtocolError("Cannot read what the other side lends");
   }
-  return new RemoteObject(id as number, methods);
+  return new RemoteObject(id as number, methods, name);
 }

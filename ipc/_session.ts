@@ -26,7 +26,7 @@ import {
   readRemoteObject,
   type RemoteObject,
 } from "./_remote_object.ts";
-import type { ReferenceScope } from "./_reference.ts";
+import type { LentReference, ReferenceScope } from "./_reference.ts";
 import { decodeError, encodeError } from "./_wire_error.ts";
 import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "./errors.ts";
 
@@ -273,6 +273,13 @@ export class Session {
   /** Takes one {@linkcode hold} back. */
   letGo(): void {
     if (--this.#holding === 0 && this.#background) this.#stream.unref();
+  }
+
+  /** What an object of the other side is for others; `undefined` when it is only for this connection. */
+  referenceTo({ name }: RemoteObject): LentReference | undefined {
+    const { place, connection } = this.#scope ?? {};
+    if (name === undefined || place === undefined) return undefined;
+    return { ...place, id: name, via: connection };
   }
 
   /** Gives an object of the other side back. */
@@ -576,7 +583,9 @@ export class Session {
     const seat = loan.seat();
     const id = this.#nextLent++;
     this.#lent.set(id, { seat, methods: Object.values(seat.methods) });
-    return { id, methods: Object.keys(seat.methods) };
+    const name = this.#scope?.table?.nameOf(loan.object, loan.object, loan);
+    const methods = Object.keys(seat.methods);
+    return name === undefined ? { id, methods } : { id, methods, name };
   }
 
   #onCancel(id: number): void {

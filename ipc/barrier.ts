@@ -10,6 +10,7 @@ import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { BarrierHome, LEFT } from "./_barrier_home.ts";
 import { Handle, ownObject, readReference } from "./_home.ts";
 import { callPatiently } from "./_patient_call.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import { ConnectionClosedError } from "./errors.ts";
 
@@ -60,6 +61,7 @@ export class Barrier implements AsyncDisposable {
         return barrier;
       },
     );
+    setHomeFinder(Barrier, (barrier) => barrier.#handle.home);
   }
 
   readonly #parties: number;

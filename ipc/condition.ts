@@ -14,6 +14,7 @@ import { AcquiringHandle } from "./_lock_handle.ts";
 import { lockHomeOf } from "./_lock_homes.ts";
 import { ownerKey } from "./_owner_key.ts";
 import { callPatiently } from "./_patient_call.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import { ConnectionClosedError } from "./errors.ts";
 import { Lock } from "./lock.ts";
@@ -83,6 +84,7 @@ export class Condition implements AsyncDisposable {
         return condition;
       },
     );
+    setHomeFinder(Condition, (condition) => condition.#handle.home);
   }
 
   #handle: AcquiringHandle<ConditionHome>;

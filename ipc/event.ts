@@ -8,6 +8,7 @@ import { describeWaiting } from "../coroutine/_describe.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { EventHome } from "./_event_home.ts";
 import { Handle, ownObject, readReference, waitArguments } from "./_home.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 
 /** What {@linkcode Event.statistics} tells. */
@@ -54,6 +55,7 @@ export class Event implements AsyncDisposable {
       event.#handle = new Handle<EventHome>("the event", reference);
       return event;
     });
+    setHomeFinder(Event, (event) => event.#handle.home);
   }
 
   #handle: Handle<EventHome>;

@@ -10,6 +10,7 @@ import { ownObject, readReference } from "./_home.ts";
 import { AcquiringHandle } from "./_lock_handle.ts";
 import { LockHome } from "./_lock_home.ts";
 import { setLockHome } from "./_lock_homes.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import type { Permit } from "./permit.ts";
 
@@ -74,6 +75,7 @@ export class Lock implements AsyncDisposable {
       lock.#handle = new AcquiringHandle<LockHome>("the lock", reference);
       return lock;
     });
+    setHomeFinder(Lock, (lock) => lock.#handle.home);
   }
 
   #handle: AcquiringHandle<LockHome>;

@@ -17,6 +17,7 @@ import {
   writeBorrowed,
   writeOwn,
 } from "./_reference.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import { PutLine } from "./_put_line.ts";
 import { queueInternals, receiveQueue } from "./_queue_internals.ts";
@@ -70,8 +71,14 @@ export class Queue<T> implements AsyncDisposable {
       (queue) => queue.#lend(queue),
       (data) => receiveQueue(data, Queue<unknown>, (queue) => queue),
     );
+    setHomeFinder(Queue, (queue) => {
+      return queue.#place instanceof Borrowing ? undefined : queue.#place;
+    });
     queueInternals.call = (queue, method, args) => {
       return (queue as Queue<unknown>).#call(method as QueueMethod, args);
+    };
+    queueInternals.keepIn = (queue, place) => {
+      (queue as Queue<unknown>).#place = place;
     };
     queueInternals.lend = (queue, object) => (queue as Queue<unknown>).#lend(object);
     queueInternals.borrow = (queue, place) => (queue as Queue<unknown>).#borrow(place);

@@ -11,6 +11,7 @@ import { AcquiringHandle } from "./_lock_handle.ts";
 import { LockHome } from "./_lock_home.ts";
 import { setLockHome } from "./_lock_homes.ts";
 import { ownerKey } from "./_owner_key.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import type { Permit } from "./permit.ts";
 
@@ -70,6 +71,7 @@ export class RLock implements AsyncDisposable {
       lock.#handle = new AcquiringHandle<LockHome>("the lock", reference);
       return lock;
     });
+    setHomeFinder(RLock, (lock) => lock.#handle.home);
   }
 
   #handle: AcquiringHandle<LockHome>;

@@ -7,6 +7,7 @@
 import { describeWaiting } from "../coroutine/_describe.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { ownObject, readReference } from "./_home.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import { type SemaphoreHandle, takeHandle, withHandle } from "./_semaphore_handles.ts";
 import type { Permit } from "./permit.ts";
@@ -63,6 +64,7 @@ export class Semaphore implements AsyncDisposable {
         return ownObject(reference, Semaphore) ?? withHandle(reference, () => new Semaphore());
       },
     );
+    setHomeFinder(Semaphore, (semaphore) => semaphore.#handle.home);
   }
 
   readonly #handle: SemaphoreHandle;
@@ -120,7 +122,7 @@ export class Semaphore implements AsyncDisposable {
    */
   async release(n: number = 1): Promise<void> {
     if (n === 1) await this.#handle.release();
-    else await this.#handle.callToEnd("release", n);
+    else await this.#handle.releaseMany(n);
   }
 
   /**

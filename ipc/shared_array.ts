@@ -7,6 +7,7 @@
 import { ownObject } from "./_home.ts";
 import { NumbersHandle, readNumbers } from "./_numbers_handle.ts";
 import { checkKind, NumbersHome } from "./_numbers_home.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import type { Lock } from "./lock.ts";
 import type { NumberKind, NumberOf } from "./number_kind.ts";
@@ -66,6 +67,7 @@ export class SharedArray<K extends NumberKind> implements AsyncDisposable {
         return array;
       },
     );
+    setHomeFinder(SharedArray, (array: SharedArray<NumberKind>) => array.#handle.home);
   }
 
   #handle: NumbersHandle<K>;

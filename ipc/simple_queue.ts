@@ -5,6 +5,7 @@
  */
 
 import type { WaitOptions } from "../coroutine/wait_options.ts";
+import { homeOf, setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import { queueInternals, receiveQueue } from "./_queue_internals.ts";
 import { Queue } from "./queue.ts";
@@ -37,6 +38,7 @@ export class SimpleQueue<T> implements AsyncDisposable {
       (queue) => queueInternals.lend(queue.#queue, queue),
       (data) => receiveQueue(data, SimpleQueue<unknown>, (queue) => queue.#queue),
     );
+    setHomeFinder(SimpleQueue, (queue) => homeOf(queue.#queue));
   }
 
   readonly #queue = new Queue<T>();

@@ -7,6 +7,7 @@
 import { ownObject } from "./_home.ts";
 import { NumbersHandle, readNumbers } from "./_numbers_handle.ts";
 import { checkKind, NumbersHome } from "./_numbers_home.ts";
+import { setHomeFinder } from "./_own_homes.ts";
 import { setPortable } from "./_portable.ts";
 import type { Lock } from "./lock.ts";
 import type { NumberKind, NumberOf } from "./number_kind.ts";
@@ -69,6 +70,7 @@ export class Value<K extends NumberKind> implements AsyncDisposable {
         return value;
       },
     );
+    setHomeFinder(Value, (value: Value<NumberKind>) => value.#handle.home);
   }
 
   #handle: NumbersHandle<K>;

@@ -19,6 +19,8 @@ export interface Wait {
   timeoutMs?: number | undefined;
 }
 
+/** How the text of an object looks that lives in another process. */
+export const ELSEWHERE = /\bin another process\b/;
 /** A time limit that a wait is meant to reach. */
 export const SHORT_MS = 5;
 /** A time limit that no wait is meant to reach. */

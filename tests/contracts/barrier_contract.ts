@@ -3,6 +3,7 @@ import { BrokenBarrierError } from "../../coroutine/mod.ts";
 import { settle } from "../support/settle.ts";
 import {
   type Answer,
+  ELSEWHERE,
   type Handles,
   LONG_MS,
   type Opened,
@@ -30,6 +31,11 @@ export interface BarrierSettings {
 /** Makes barriers, with a handle for each party. */
 export interface BarrierSubject {
   open(parties: number, settings?: BarrierSettings): Promise<Opened<BarrierHandle>>;
+  /**
+   * The object lives in another process than the test, so that its text cannot tell how it is, and no action can
+   * be given to it.
+   */
+  readonly isElsewhere?: boolean | undefined;
 }
 
 const PARTIES = 5;
@@ -129,39 +135,41 @@ export function barrierContract(name: string, subject: BarrierSubject): void {
     },
   );
 
-  Deno.test(`${name} calls its action once a round, before anybody goes on [cpython: BarrierTests.test_action, _TestBarrier.test_action]`, async () => {
-    const log: string[] = [];
-    await withHandles(
-      subject.open(PARTIES, { action: () => log.push("action") }),
-      async (...barriers) => {
-        for (let round = 0; round < 2; round++) {
-          log.length = 0;
-          await Promise.all(barriers.map(async (barrier) => {
-            await barrier.wait();
-            log.push("passed");
-          }));
-          assertEquals(log, ["action", "passed", "passed", "passed", "passed", "passed"]);
-        }
-      },
-    );
-  });
-
-  Deno.test(`${name} breaks when its action throws`, async () => {
-    await withHandles(
-      subject.open(2, {
-        action: () => {
-          throw REASON;
+  if (subject.isElsewhere !== true) {
+    Deno.test(`${name} calls its action once a round, before anybody goes on [cpython: BarrierTests.test_action, _TestBarrier.test_action]`, async () => {
+      const log: string[] = [];
+      await withHandles(
+        subject.open(PARTIES, { action: () => log.push("action") }),
+        async (...barriers) => {
+          for (let round = 0; round < 2; round++) {
+            log.length = 0;
+            await Promise.all(barriers.map(async (barrier) => {
+              await barrier.wait();
+              log.push("passed");
+            }));
+            assertEquals(log, ["action", "passed", "passed", "passed", "passed", "passed"]);
+          }
         },
-      }),
-      async (a, b) => {
-        const early = assertRejects(() => a.wait(), BrokenBarrierError, "its action failed");
-        await untilWaiting(b, 1);
-        assertEquals((await assertRejects(() => b.wait(), Error)).message, "enough");
-        await early;
-        assertEquals(await state(a), [0, true]);
-      },
-    );
-  });
+      );
+    });
+
+    Deno.test(`${name} breaks when its action throws`, async () => {
+      await withHandles(
+        subject.open(2, {
+          action: () => {
+            throw REASON;
+          },
+        }),
+        async (a, b) => {
+          const early = assertRejects(() => a.wait(), BrokenBarrierError, "its action failed");
+          await untilWaiting(b, 1);
+          assertEquals((await assertRejects(() => b.wait(), Error)).message, "enough");
+          await early;
+          assertEquals(await state(a), [0, true]);
+        },
+      );
+    });
+  }
 
   test(
     `${name}.abort() breaks it for those who wait and those who come [cpython: BarrierTests.test_abort, _TestBarrier.test_abort]`,
@@ -251,6 +259,7 @@ export function barrierContract(name: string, subject: BarrierSubject): void {
     `${name}.toString() shows how many wait, or that it is broken [cpython: BarrierTests.test_repr]`,
     {},
     async (a, b, c) => {
+      if (subject.isElsewhere === true) return assertMatch(a.toString(), ELSEWHERE);
       assertMatch(a.toString(), /\b0 of 5\b/);
       const waits = [a.wait(), b.wait()];
       await untilWaiting(c, 2);

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@s
 import { assertPending } from "../support/settle.ts";
 import {
   type Answer,
+  ELSEWHERE,
   type Handles,
   type Opened,
   SHORT_MS,
@@ -23,6 +24,8 @@ export interface EventHandle {
 /** Makes events. */
 export interface EventSubject {
   open(count: number): Promise<Opened<EventHandle>>;
+  /** The object lives in another process than the test, so that its text cannot tell how it is. */
+  readonly isElsewhere?: boolean | undefined;
 }
 
 const REASON = new Error("enough");
@@ -114,6 +117,7 @@ export function eventContract(name: string, subject: EventSubject): void {
     `${name}.toString() says whether it is set [cpython: EventTests.test_repr, _TestEvent.test_repr]`,
     1,
     async (event) => {
+      if (subject.isElsewhere === true) return assertMatch(event.toString(), ELSEWHERE);
       assertMatch(event.toString(), /\bunset\b/);
       await event.set();
       assertMatch(event.toString(), /\bset\b/);

@@ -3,6 +3,7 @@ import { TimeoutError } from "../../coroutine/mod.ts";
 import { settle } from "../support/settle.ts";
 import {
   type Answer,
+  ELSEWHERE,
   type Handles,
   type Opened,
   SHORT_MS,
@@ -24,6 +25,8 @@ export interface SemaphoreHandle {
 /** Makes semaphores. */
 export interface SemaphoreSubject {
   open(count: number, value?: number): Promise<Opened<SemaphoreHandle>>;
+  /** The object lives in another process than the test, so that its text cannot tell how it is. */
+  readonly isElsewhere?: boolean | undefined;
 }
 
 const REASON = new Error("enough");
@@ -297,6 +300,7 @@ export function semaphoreContract(name: string, subject: SemaphoreSubject): void
 
   Deno.test(`${name}.toString() shows the value [cpython: SemaphoreTests.test_repr]`, () =>
     withHandles(subject.open(1, 3), async (semaphore) => {
+      if (subject.isElsewhere === true) return assertMatch(semaphore.toString(), ELSEWHERE);
       assertMatch(semaphore.toString(), /value: 3\b/);
       await semaphore.acquire();
       assertMatch(semaphore.toString(), /value: 2\b/);
@@ -330,6 +334,7 @@ export function boundedSemaphoreContract(name: string, subject: SemaphoreSubject
 
   Deno.test(`${name}.toString() shows the value and the bound [cpython: BoundedSemaphoreTests.test_repr]`, () =>
     withHandles(subject.open(1, 3), async (semaphore) => {
+      if (subject.isElsewhere === true) return assertMatch(semaphore.toString(), ELSEWHERE);
       await semaphore.acquire();
       assertMatch(semaphore.toString(), /value: 2\b.*bound: 3\b/);
     }));

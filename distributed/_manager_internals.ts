@@ -1,0 +1,21 @@
+import type { BaseManager } from "./base_manager.ts";
+
+/** What the classes of managers of this package need of `BaseManager`; set by `base_manager.ts`. */
+export interface ManagerInternals {
+  /** Has a manager create an object. */
+  create(manager: BaseManager, typeid: string, args: readonly unknown[]): Promise<unknown>;
+}
+
+export const managerInternals = {} as ManagerInternals;
+
+const shared = new WeakSet<object>();
+
+/** Says that a class is not to be changed by those who register something with it. */
+export function seal(manager: object): void {
+  shared.add(manager);
+}
+
+/** Whether a class is not to be changed. */
+export function isSealed(manager: object): boolean {
+  return shared.has(manager);
+}

@@ -1,0 +1,100 @@
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { ConnectionClosedError, SharedDict, SharedList } from "../../ipc/mod.ts";
+import { Process } from "../../process/mod.ts";
+import { leakTest } from "../support/leaks.ts";
+import {
+  computeMany,
+  echo,
+  iterateList,
+  searchInner,
+  searchList,
+  sortList,
+  useList,
+} from "./shared_data_targets.ts";
+
+const MODULE = import.meta.resolve("./shared_data_targets.ts");
+
+async function runChild<F extends (...args: never[]) => unknown>(
+  target: F,
+  args: Parameters<F>,
+): Promise<Awaited<ReturnType<F>>> {
+  await using child = new Process({ module: MODULE, target, args });
+  await child.start();
+  return await child.result();
+}
+
+for (
+  const [name, target] of [
+    [
+      "has the methods of an Array and of a Python list [cpython: _TestContainers.test_list, TestSyncManagerTypes.test_list]",
+      useList,
+    ],
+    ["finds data that is equal deep within", searchList],
+    ["is sorted by value, and left alone when there is no order", sortList],
+  ] as const
+) {
+  leakTest(`SharedList ${name}`, async () => {
+    await using list = new SharedList<unknown>();
+    await target(list);
+    await runChild(target, [list]);
+  });
+}
+
+leakTest(
+  "SharedList is iterated piece by piece, with what comes meanwhile [cpython: _TestContainers.test_list_iter]",
+  async () => {
+    await using list = new SharedList<unknown>();
+    await iterateList(list, 5_000);
+    await runChild(iterateList, [list, 5_000]);
+  },
+);
+
+leakTest("SharedList.compute() of several processes loses nothing", async () => {
+  await using list = new SharedList<unknown>([{ n: 0 }, 0]);
+  await Promise.all([
+    computeMany(list, 50),
+    ...Array.from({ length: 2 }, () => runChild(computeMany, [list, 50])),
+  ]);
+  assertEquals(await list.toArray(), [{ n: 150 }, 150]);
+});
+
+leakTest("SharedList knows a reference again, wherever it is looked for", async () => {
+  await using dict = new SharedDict<string, number>({ a: 1 });
+  await using other = new SharedDict<string, number>({ a: 1 });
+  await using list = new SharedList<unknown>([other, { inside: dict }, dict]);
+  assertEquals([await list.indexOf(dict), await list.indexOf({ inside: dict })], [2, 1]);
+  assertEquals(await runChild(searchInner, [list, dict, other]), [2, 1, 0, 1]);
+  await list.remove(dict);
+  assertEquals(await list.includes(dict), false);
+  assertStrictEquals(await list.at(0), other);
+});
+
+leakTest("SharedList comes back to its process as itself, and takes copies", async () => {
+  await using list = new SharedList<number[]>([[1]]);
+  assertStrictEquals((await runChild(echo, [[list]]))[0], list);
+  const item = [2];
+  const pushing = list.push(item);
+  item.push(3);
+  await pushing;
+  (await list.at(0))!.push(4);
+  assertEquals(await list.toArray(), [[1], [2]]);
+});
+
+Deno.test("SharedList takes more items than a call takes arguments", async () => {
+  await using list = new SharedList<number>();
+  assertEquals(await list.extend(Array.from({ length: 300_000 }, (_, i) => i)), 300_000);
+  assertEquals(await list.at(-1), 299_999);
+});
+
+Deno.test("SharedList refuses what cannot be carried, and use after close", async () => {
+  assertThrows(() => new SharedList([() => {}]), TypeError, "Cannot carry a function");
+  const list = new SharedList<unknown>([1]);
+  await assertRejects(() => list.push(2, Symbol("s")), TypeError, "Cannot carry a symbol");
+  assertEquals([await list.toArray(), String(list)], [[1], "SharedList { length: 1 }"]);
+  await list.close();
+  await list.close();
+  for (const use of [() => list.at(0), () => list.push(1), () => list.compute(0, (n) => n)]) {
+    await assertRejects(use, ConnectionClosedError, "the list is closed");
+  }
+  assertEquals(String(list), "SharedList { closed }");
+});
