@@ -18,6 +18,15 @@ leakTest("examples/process_lock.ts prints ten whole lines", async () => {
   assertEquals(stdout.trimEnd().split("\n").toSorted(), expected);
 });
 
+leakTest("examples/manager.ts has keys of three kinds, and ten ones", async () => {
+  const { code, stdout, stderr } = await runExample("manager");
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(stdout.replaceAll(/\s+/g, " ").trim(), [
+    'Map(4) { 1 => "1", "2" => 2, 0.25 => null, "visits" => 10 }',
+    "[ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 ]",
+  ].join(" "));
+});
+
 const CONFIG = {
   insurance: {
     low: "2193.00",
