@@ -90,6 +90,11 @@ export interface Runner<Target = unknown> {
    * {@linkcode RunnerPort.changed}.
    */
   readonly capacity: number;
+  /**
+   * How long its end may take after `stop("kill")`, when that is sure to come and only the system is slow. Without it,
+   * the pool's grace time.
+   */
+  readonly killLimitMs?: number | undefined;
   /** Takes a job. It must not throw. */
   start(job: Job<Target>): void;
   /**

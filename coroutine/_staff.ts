@@ -261,16 +261,16 @@ export class Staff implements HandOwner {
   async #endInTime(runner: Runner, manner: "end" | "kill"): Promise<boolean> {
     if (manner === "end") {
       this.#leaving.add(runner);
-      const hasEnded = await this.#within(runner.stop("end"));
+      const hasEnded = await this.#within(this.graceMs, runner.stop("end"));
       this.#leaving.delete(runner);
       if (hasEnded) return true;
     }
-    return await this.#within(runner.stop("kill"));
+    return await this.#within(runner.killLimitMs ?? this.graceMs, runner.stop("kill"));
   }
 
-  async #within(stopped: Promise<void>): Promise<boolean> {
+  async #within(limitMs: number, stopped: Promise<void>): Promise<boolean> {
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
-    const grace = setTimeout(() => resolve(false), this.graceMs);
+    const grace = setTimeout(() => resolve(false), limitMs);
     const hasStopped = stopped.then(() => true, () => false);
     const hasEnded = await Promise.race([hasStopped, late]);
     clearTimeout(grace);

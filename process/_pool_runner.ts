@@ -32,6 +32,9 @@ const TERM_MS = 200;
 /** How long a process may go on whose channel has ended, and a channel whose process has. */
 const FAREWELL_MS = 250;
 
+/** How long the system may take to end a process that was killed: it is busy, or writes its memory out. */
+const KILL_LIMIT_MS = 60_000;
+
 /** How often a worker is started that is killed by somebody before it can take tasks. */
 const MOST_STARTS = 5;
 
@@ -52,6 +55,7 @@ export interface RunnerOptions {
 export class ProcessRunner implements Runner, LineOwner {
   readonly name: string;
   readonly graceMs: number;
+  readonly killLimitMs = KILL_LIMIT_MS;
   readonly #options: RunnerOptions;
   readonly #port: RunnerPort;
   readonly #process: Process<typeof serveWorker>;
