@@ -1,3 +1,6 @@
+import type { DictHome } from "../ipc/_dict_home.ts";
+import type { ListHome } from "../ipc/_list_home.ts";
+import { homeOf } from "../ipc/_own_homes.ts";
 import { Barrier } from "../ipc/barrier.ts";
 import { BoundedSemaphore } from "../ipc/bounded_semaphore.ts";
 import { Condition } from "../ipc/condition.ts";
@@ -42,9 +45,18 @@ type Entries = Iterable<readonly [never, unknown]> | Readonly<Record<string, unk
  * Python program gives by name is an object at the end.
  */
 export const SYNC_TYPES: ReadonlyMap<string, ManagedFunction> = new Map<string, ManagedFunction>([
-  ["dict", (...given: Entries[]) => new SharedDict(given.flatMap(pairsOf))],
-  ["list", (items?: Iterable<unknown>) => new SharedList(listOf(items ?? []))],
-  ["Namespace", (values?: object) => new Namespace(values)],
+  ["dict", (...given: Entries[]) => {
+    const pairs = given.flatMap(pairsOf);
+    // The keys are checked. The values are not copied once more: what stands for an object of the manager is it now.
+    return fill(new SharedDict(pairs.map(([key]) => [key, null] as const)), pairs);
+  }],
+  ["list", (items?: Iterable<unknown>) => {
+    const list = new SharedList();
+    const home = homeOf(list) as ListHome;
+    for (const item of listOf(items ?? [])) home.list.push(item);
+    return list;
+  }],
+  ["Namespace", (values: object = {}) => fill(new Namespace(), Object.entries(values))],
   ["Lock", () => new Lock()],
   ["RLock", () => new RLock()],
   ["Semaphore", (value?: unknown) => new Semaphore(only(value, "value") as number)],
@@ -67,6 +79,13 @@ export const SYNC_TYPES: ReadonlyMap<string, ManagedFunction> = new Map<string, 
     return new SharedArray(kindOf(kind), numbers);
   }],
 ]);
+
+/** Sets the values of what is in this process. */
+function fill<T extends object>(object: T, pairs: Iterable<readonly [unknown, unknown]>): T {
+  const home = homeOf(object) as DictHome;
+  for (const [key, value] of pairs) home.map.set(key as string, value);
+  return object;
+}
 
 function makeBarrier(given: unknown, options?: unknown, seconds?: unknown): Barrier {
   const { parties = given, timeout = seconds, timeoutMs, action } = namedIn(options) ??

@@ -17,8 +17,7 @@ export class DataHandle<H extends Home> extends Handle<H> {
   /** Calls a method that changes something, or gives something away. */
   async write<R>(method: string, ...args: unknown[]): Promise<R> {
     // Also for another process: what is changed before the message leaves must not be sent.
-    const copies = args.some((arg) => typeof arg === "object") ? copyData(args) : args;
-    return this.#out(await this.callToEnd<R>(method, ...copies));
+    return this.#out(await this.callToEnd<R>(method, ...args.map(copyData)));
   }
 
   /**

@@ -217,6 +217,12 @@ export class Borrowing {
     });
   }
 
+  /** The connection over which the object is borrowed. */
+  async session(): Promise<Session> {
+    this.#opening ??= this.#open();
+    return (await this.#opening).connection.session;
+  }
+
   /** Calls a method without waiting for its answer: it is done before what this process calls later. */
   async notify(method: string, args: readonly unknown[]): Promise<void> {
     this.#opening ??= this.#open();

@@ -64,7 +64,9 @@ class Borrower implements Caller {
     args: readonly unknown[],
     options: CallOptions,
   ): Promise<unknown> {
-    return await this.#borrowing.call(method, args, options);
+    const answer = await this.#borrowing.call(method, args, options);
+    if (!(answer instanceof RemoteObject)) return answer;
+    return makeProxy(await this.#borrowing.session(), answer);
   }
 
   release(): void {
@@ -116,18 +118,19 @@ export function targetOf(proxy: object): Target {
   return target;
 }
 
-/** Calls a method of what is behind a proxy. */
-export function callTarget(
+/** Calls a method of what is behind a proxy. What it lends is a proxy as well. */
+export async function callTarget(
   target: Target,
   name: string,
   args: readonly unknown[],
   options?: WaitOptions,
 ): Promise<unknown> {
   if (target.released) {
-    const error = new ConnectionClosedError(`Cannot call "${name}": the proxy was disposed`);
-    return Promise.reject(error);
+    throw new ConnectionClosedError(`Cannot call "${name}": the proxy was disposed`);
   }
-  return target.session.call(target.object, name, args, { ...options, withTask: true });
+  const { session, object } = target;
+  const answer = await session.call(object, name, args, { ...options, withTask: true });
+  return answer instanceof RemoteObject ? makeProxy(session, answer) : answer;
 }
 
 function releaseTarget(target: Target): void {

@@ -11,25 +11,26 @@
  * Both sides of a connection need it: one with TLS and one without do not understand each other. The key is
  * proved inside of TLS as well.
  *
- * @example A manager for which a certificate authority of one's own vouches
- * ```ts no-eval
+ * @example A server, and clients that trust an authority of one's own
+ * ```ts
  * import { BaseManager } from "@manyhands/concurrency/distributed";
+ * import type { TlsOptions } from "@manyhands/concurrency/ipc";
+ * import { assertThrows } from "@std/assert";
  *
- * const server = new BaseManager({
- *   address: "0.0.0.0:5000",
- *   authkey: Deno.env.get("KEY"),
- *   tls: {
- *     cert: await Deno.readTextFile("server.crt"),
- *     key: await Deno.readTextFile("server.key"),
- *   },
- * }).getServer();
+ * export async function serverTls(): Promise<TlsOptions> {
+ *   const cert = await Deno.readTextFile("server.crt");
+ *   return { cert, key: await Deno.readTextFile("server.key") };
+ * }
  *
- * const client = new BaseManager({
- *   address: "tasks.example:5000",
- *   authkey: Deno.env.get("KEY"),
- *   tls: { caCerts: [await Deno.readTextFile("ca.crt")] },
- * });
- * await client.connect();
+ * export async function clientTls(): Promise<TlsOptions> {
+ *   return { caCerts: [await Deno.readTextFile("ca.crt")] };
+ * }
+ *
+ * // new BaseManager({ address: "0.0.0.0:5000", authkey, tls: await serverTls() }).getServer();
+ * // new BaseManager({ address: "tasks.example:5000", authkey, tls: await clientTls() });
+ *
+ * // What cannot be right is told at once.
+ * assertThrows(() => new BaseManager({ tls: { cert: "of whom?" } }), TypeError, '"key"');
  * ```
  */
 export interface TlsOptions {

@@ -14,7 +14,7 @@ import {
   Queue,
   type Remote,
   SharedDict,
-  SharedList,
+  type SharedList,
 } from "../../ipc/mod.ts";
 import { Process, ProcessStateError, type TargetFunction } from "../../process/mod.ts";
 import { barrierContract, type BarrierHandle } from "../contracts/barrier_contract.ts";
@@ -345,6 +345,33 @@ leakTest(
     const again = await dict.get("counter");
     assertEquals(await again!.add(1), 7);
     await assertRejects(() => dict.set("gone", counter), TypeError, "it was disposed");
+  },
+);
+
+leakTest(
+  "BaseManager's proxies answer proxies of what a method lends, wherever they are",
+  async () => {
+    class Shop {
+      readonly #counter = new Counter();
+      counter(): Counter {
+        return this.#counter;
+      }
+    }
+    const Shops = SyncManager
+      .register("Counter", { callable: (counter: Counter) => counter, createMethod: false })
+      .register("shop", { callable: () => new Shop(), methodToTypeid: { counter: "Counter" } });
+    await using server = new Shops({ authkey: KEY }).getServer();
+    await using manager = new Shops({ address: server.address, authkey: KEY });
+    await manager.connect();
+    const shop = await manager.shop();
+    const shelf = await manager.list<typeof shop>([shop]);
+    let count = 0;
+    for (const place of [shop, (await shelf.at(0))!]) {
+      const counter = await place.counter() as unknown as Remote<Counter>;
+      assertEquals(await counter.add(1), ++count);
+      await inChild(addTo as (counter: unknown, n: number) => Promise<number>, counter, 1);
+      count++;
+    }
   },
 );
 
