@@ -8,6 +8,7 @@ import { Server, type ServerLimits } from "./server.ts";
 export interface ServerSpec extends ServerLimits {
   address: Address;
   key: Uint8Array<ArrayBuffer>;
+  module: string | undefined;
   registrations: readonly RegistrationForm[];
   /** The name of a function that is called first. */
   initializer?: string | undefined;

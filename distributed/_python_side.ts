@@ -1,6 +1,7 @@
 import { QueueShutDownError } from "../coroutine/errors.ts";
 import type { Address } from "../ipc/address.ts";
 import type { PythonArrival, PythonGuest } from "../ipc/_python_door.ts";
+import type { ManagerContext } from "./_managed_pool.ts";
 import { PickleReader } from "./_pickle_reader.ts";
 import { type ProxyReference, Token } from "./_pickle_types.ts";
 import { PickleWriter } from "./_pickle_writer.ts";
@@ -19,6 +20,8 @@ export interface PythonSideOptions {
   /** Classes whose objects go through as they are described. */
   readonly names?: readonly string[] | undefined;
   readonly registry: ReadonlyMap<string, Registration>;
+  /** What registered functions are called on. */
+  readonly context: ManagerContext;
   readonly maxMessageBytes: number | undefined;
   /** Where the server listens. */
   address(): Address;
@@ -36,6 +39,7 @@ const ITERATOR: Registration = { callable: undefined, exposed: undefined };
 export class PythonSide implements GuestHost {
   readonly objects = new PythonObjects();
   readonly reader: PickleReader;
+  calls = 0;
   readonly #options: PythonSideOptions;
   /** The addresses under which clients have reached the server. */
   readonly #ownHosts = new Set(["127.0.0.1", "localhost", "0.0.0.0", "::1", ""]);
@@ -149,7 +153,10 @@ export class PythonSide implements GuestHost {
     const { callable } = registration;
     let object: unknown;
     if (callable !== undefined) {
-      object = await callable(...spread({ args: rest.map(unwrap), kwds }));
+      object = await callable.apply(
+        this.#options.context,
+        spread({ args: rest.map(unwrap), kwds }),
+      );
     } else if (rest.length === 1 && Object.keys(kwds).length === 0) {
       object = unwrap(rest[0]);
     } else {

@@ -18,6 +18,7 @@ import { SharedDict } from "../ipc/shared_dict.ts";
 import { SharedList } from "../ipc/shared_list.ts";
 import { Value } from "../ipc/value.ts";
 import { Queue } from "../ipc/queue.ts";
+import { ManagedPool, type ManagerContext } from "./_managed_pool.ts";
 import { itemsOf } from "./_python_list_view.ts";
 import type { ManagedFunction } from "./managed.ts";
 import { PyObject } from "./python_types.ts";
@@ -78,6 +79,7 @@ export const SYNC_TYPES: ReadonlyMap<string, ManagedFunction> = new Map<string, 
       : listOf(values).map((value) => numberFor(kind, value));
     return new SharedArray(kindOf(kind), numbers);
   }],
+  ["Pool", makePool],
 ]);
 
 /** Sets the values of what is in this process. */
@@ -85,6 +87,11 @@ function fill<T extends object>(object: T, pairs: Iterable<readonly [unknown, un
   const home = homeOf(object) as DictHome;
   for (const [key, value] of pairs) home.map.set(key as string, value);
   return object;
+}
+
+function makePool(this: ManagerContext, given?: unknown): ManagedPool {
+  const processes = only(given, "processes") ?? undefined;
+  return new ManagedPool(this, processes as number | undefined);
 }
 
 function makeBarrier(given: unknown, options?: unknown, seconds?: unknown): Barrier {

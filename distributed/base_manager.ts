@@ -306,6 +306,7 @@ export class BaseManager implements AsyncDisposable {
         ...this.#limits(),
         address: this.#address,
         key: this.#key,
+        module: this.#module(),
         registry: registryOf(this.constructor),
         onRefused: this.#options.onRefused,
       });
@@ -348,6 +349,7 @@ export class BaseManager implements AsyncDisposable {
       ...this.#limits(),
       address: this.#address,
       key: this.#key,
+      module: this.#module(),
       registrations,
       initializer: initializer?.name,
       initArgs,
@@ -479,6 +481,11 @@ export class BaseManager implements AsyncDisposable {
     const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python, tls } =
       this.#options;
     return { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, python, tls };
+  }
+
+  #module(): string | undefined {
+    const { module } = this.#options;
+    return module === undefined ? undefined : String(module);
   }
 
   #shutdownTimeoutMs(): number {

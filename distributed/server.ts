@@ -15,6 +15,7 @@ import { isLent } from "../ipc/_loan.ts";
 import { portableType } from "../ipc/_portable.ts";
 import { type Address, formatAddress, type TlsOptions } from "../ipc/mod.ts";
 import { KeyGuard } from "./_key_guard.ts";
+import type { ManagerContext } from "./_managed_pool.ts";
 import { ManagerTable, type ServerScope } from "./_lending_table.ts";
 import { loanOf } from "./_managed_loan.ts";
 import { PythonSide } from "./_python_side.ts";
@@ -86,6 +87,8 @@ export interface ServerOptions extends ServerLimits {
   address: Address;
   /** The key that clients must have. */
   key: Uint8Array<ArrayBuffer>;
+  /** The module that exports what pools of the manager may call. */
+  module?: string | undefined;
   /** What is registered, by name. */
   registry: ReadonlyMap<string, Registration>;
   /**
@@ -144,6 +147,8 @@ export class Server implements AsyncDisposable {
   readonly #guard = new KeyGuard();
   readonly #stopped = Promise.withResolvers<void>();
   readonly #table: ManagerTable;
+  /** What a registered function is called on: what those of this package need to know. */
+  readonly #context: ManagerContext;
   readonly #tally = { calls: 0 };
   #refused = 0;
   #stopping: Promise<void> | undefined;
@@ -157,11 +162,12 @@ export class Server implements AsyncDisposable {
    * @throws {Deno.errors.NotCapable} When the permission to listen is missing.
    */
   constructor(options: ServerOptions) {
-    const { address, registry, allowLegacyAuth, python, onRefused, ...rest } = options;
+    const { address, module, registry, allowLegacyAuth, python, onRefused, ...rest } = options;
     if (rest.tls !== undefined && rest.tls.cert === undefined) {
       throw new TypeError('Cannot serve: "tls" must have the "cert" and the "key" of the server');
     }
     this.#registry = registry;
+    this.#context = { module };
     this.#table = new ManagerTable({ isFamily: isFamilyKey(options.key) });
     const refuse = (error: unknown, from?: Address) => {
       this.#refused++;
@@ -175,6 +181,7 @@ export class Server implements AsyncDisposable {
     this.#python = new PythonSide({
       ...python,
       registry,
+      context: this.#context,
       maxMessageBytes: options.maxMessageBytes,
       address: () => this.#address,
       shutdown,
@@ -258,7 +265,7 @@ export class Server implements AsyncDisposable {
         `Cannot create "${String(typeid)}": the manager has ${known || "nothing registered"}`,
       );
     }
-    const made = await registration.callable(...args);
+    const made = await registration.callable.apply(this.#context, args);
     if (isShared(made)) {
       this.#table.keep(made, scopeOf(call));
       return made;

@@ -25,6 +25,7 @@ import type { Value } from "../ipc/value.ts";
 import { managerInternals, seal } from "./_manager_internals.ts";
 import { addRegistration } from "./_registries.ts";
 import { SYNC_TYPES } from "./_sync_types.ts";
+import { PoolProxy } from "./pool_proxy.ts";
 import { BaseManager, type BaseManagerOptions } from "./base_manager.ts";
 
 /**
@@ -274,6 +275,20 @@ export class SyncManager extends BaseManager {
   ): Promise<SharedArray<K>> {
     const given = typeof lengthOrValues === "number" ? lengthOrValues : [...lengthOrValues];
     return await this.#make("Array", [kind, given]);
+  }
+
+  /**
+   * Makes a pool of processes, which are children of the manager. See {@linkcode PoolProxy}: the manager needs the
+   * option `module`, and its process the permissions to have children.
+   *
+   * @param processes How many workers it may have; without it, as many as the manager's machine has processors.
+   * @returns The pool.
+   * @throws {TypeError} When the manager has no module.
+   * @throws {Deno.errors.NotCapable} When the manager may not have children.
+   * @throws {ProcessStateError} When the manager was neither started nor connected.
+   */
+  async pool(processes?: number): Promise<PoolProxy> {
+    return new PoolProxy(await this.#make("Pool", processes === undefined ? [] : [processes]));
   }
 
   async #make<T>(typeid: string, args: readonly unknown[]): Promise<T> {

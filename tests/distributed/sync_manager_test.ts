@@ -5,7 +5,12 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { QueueEmptyError, QueueFullError } from "../../coroutine/mod.ts";
+import {
+  PoolClosedError,
+  QueueEmptyError,
+  QueueFullError,
+  TimeoutError,
+} from "../../coroutine/mod.ts";
 import { BaseManager, Manager, SyncManager } from "../../distributed/mod.ts";
 import {
   ConnectionClosedError,
@@ -31,6 +36,7 @@ import type { Opened } from "../contracts/_subject.ts";
 import { openInChildren } from "../ipc/_children.ts";
 import { leakTest } from "../support/leaks.ts";
 import {
+  add,
   addTo,
   changeNumbers,
   connectAndStore,
@@ -41,6 +47,10 @@ import {
   makeCounter,
   meet,
   passAround,
+  refuse,
+  spin,
+  square,
+  usePool,
   useQueue,
 } from "./sync_targets.ts";
 
@@ -238,6 +248,55 @@ leakTest(
     assertEquals([place, ...await places.toArray()].toSorted(), [0, 1]);
   },
 );
+
+const POOL_OPTIONS = {
+  module: TARGETS,
+  permissions: { run: ["deno"], net: ["127.0.0.1"] },
+} as const;
+
+leakTest(
+  "Manager().pool() calls functions of the manager's module, for any client [cpython: TestSyncManagerTypes.test_pool]",
+  async () => {
+    await using manager = await Manager(POOL_OPTIONS);
+    await using pool = await manager.pool(2);
+    assertEquals(await pool.apply(add, [1, 2]), 3);
+    assertEquals(await pool.apply("add", [1, 2]), 3);
+    assertEquals(await pool.map(square, [1, 2, 3], { chunkSize: 2 }), [1, 4, 9]);
+    assertEquals(await pool.starmap(add, [[1, 2], [3, 4]]), [3, 7]);
+    const many = Array.from({ length: 3000 }, (_, n) => n);
+    assertEquals(await Array.fromAsync(pool.imap(square, many)), many.map((n) => n * n));
+    const unordered = await Array.fromAsync(pool.imapUnordered(square, [1, 2, 3]));
+    assertEquals(unordered.toSorted(), [1, 4, 9]);
+    const seen: number[] = [];
+    await assertRejects(
+      async () => {
+        for await (const n of pool.imap(refuse, [1, 2, 3, 4])) seen.push(n);
+      },
+      RangeError,
+      "not 3",
+    );
+    assertEquals(seen, [1, 2]);
+    for await (const n of pool.imap(square, [5, 6, 7])) if (n === 25) break;
+    await using sums = await manager.list<number>();
+    await inChild(usePool, pool, sums);
+    assertEquals([await sums.toArray(), (await pool.statistics()).runners], [[42], 2]);
+    await pool.close();
+    await pool.join();
+    await assertRejects(() => pool.map(square, [1]), PoolClosedError);
+  },
+);
+
+leakTest("Manager().pool() stops a call that takes too long, and calls nothing else", async () => {
+  await using manager = await Manager(POOL_OPTIONS);
+  await using pool = await manager.pool(1);
+  await assertRejects(() => pool.apply(spin, [], { timeoutMs: 20 }), TimeoutError);
+  assertEquals(await pool.apply(square, [3]), 9);
+  await assertRejects(() => pool.apply("nothing", []), Error, '"nothing"');
+  await assertRejects(() => pool.apply((() => 1) as () => number, []), TypeError, "without a name");
+  await assertRejects(() => pool.apply("toString", []), Error, '"toString"');
+  await using opened = await openManager();
+  await assertRejects(() => opened.manager.pool(1), TypeError, 'the option "module"');
+});
 
 // Objects in objects
 

@@ -11,7 +11,7 @@ import type {
   SharedList,
   Value,
 } from "../../ipc/mod.ts";
-import { SyncManager } from "../../distributed/mod.ts";
+import { PoolProxy, SyncManager } from "../../distributed/mod.ts";
 
 /** An object of a class of the user's. */
 export class Counter {
@@ -100,4 +100,29 @@ export async function connectAndStore(
   await manager.connect();
   const list = await manager.list(["kept"]);
   await dict.set("list", list);
+}
+
+// What a pool of a manager calls
+
+export function square(n: number): number {
+  return n * n;
+}
+
+export function add(a: number, b: number): number {
+  return a + b;
+}
+
+export function refuse(n: number): number {
+  if (n === 3) throw new RangeError(`not ${n}`);
+  return n;
+}
+
+export function spin(): never {
+  for (;;);
+}
+
+/** Uses the pool from another process. */
+export async function usePool(pool: PoolProxy, sums: SharedList<number>): Promise<void> {
+  if (!(pool instanceof PoolProxy)) throw new TypeError("no pool");
+  await sums.push(await pool.apply(add, [20, 22]));
 }
