@@ -1,0 +1,262 @@
+/**
+ * Calling functions on other machines.
+ *
+ * @module
+ */
+
+import { checkCount } from "../coroutine/_call_settings.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
+import { readKey } from "../ipc/_authentication.ts";
+import { type Connected, connectSession } from "../ipc/_connect.ts";
+import { familyKey } from "../ipc/_family.ts";
+import { RemoteObject } from "../ipc/_session.ts";
+import {
+  type Address,
+  type AddressLike,
+  formatAddress,
+  parseAddress,
+  ProtocolError,
+  type TlsOptions,
+} from "../ipc/mod.ts";
+import { checkTls } from "../ipc/_tls.ts";
+import { Inputs, makeRemote, withLimits } from "./_rpc_caller.ts";
+import { type Description, readDescription } from "./_rpc_wire.ts";
+import type { Rpc } from "./rpc.ts";
+
+/** How long a server may take to say what it serves. */
+const WELCOME_MS = 20_000;
+
+/** Options for {@linkcode RpcClient.connect}. */
+export interface RpcClientOptions extends WaitOptions {
+  /** Where the server listens. */
+  address: AddressLike;
+  /**
+   * The key that the server has as well; text is taken as UTF-8.
+   *
+   * @default {the key that this process shares with those that it has started}
+   */
+  authkey?: string | Uint8Array | undefined;
+  /**
+   * Encrypts the connection, when the server does so too.
+   *
+   * @default {undefined: it is not encrypted}
+   */
+  tls?: TlsOptions | undefined;
+  /**
+   * How many values of a stream the server may make before they are asked for; 0 has each one made when it is
+   * wanted. With more than about a megabyte in store the server waits, whatever this says.
+   *
+   * @default {256}
+   */
+  lookAhead?: number | undefined;
+  /**
+   * The largest message that is accepted, in bytes.
+   *
+   * @default {268435456}
+   */
+  maxMessageBytes?: number | undefined;
+  /**
+   * Whether HMAC-MD5 is accepted in the handshake.
+   *
+   * @default {true}
+   */
+  allowLegacyAuth?: boolean | undefined;
+}
+
+/**
+ * Calls the functions and classes that an {@linkcode RpcServer} serves (Python's
+ * {@link https://docs.python.org/3/library/xmlrpc.client.html | xmlrpc.client.ServerProxy}, and what rpyc's
+ * connections are).
+ *
+ * - {@linkcode api} has what is served, with the types of `typeof api` on the server: a function answers a promise, a
+ *   generator is iterated with `for await`, a class makes objects by `create()`. See {@linkcode Rpc}.
+ * - Any number of calls are in flight on the one connection. When it is lost, all of them reject with a
+ *   `ConnectionLostError`.
+ * - A call ends with the task that makes it, with the `signal` of a last argument, or as {@linkcode within} says; the
+ *   function on the server is cancelled then. One that does not heed it goes on there, and its result is thrown away.
+ * - Arguments are copied. A generator, a `ReadableStream`, or anything else that is iterable and no data is pulled
+ *   by the function as it needs values, until the call has ended; then it is closed.
+ * - What the function throws is thrown here: with its class if that is known here, its message, cause, own fields
+ *   and stack.
+ * - An open connection does not keep the process alive; a call in flight does.
+ *
+ * Needs `--allow-net` for the address.
+ *
+ * @example Streams in both directions
+ * ```ts
+ * import { RpcClient, RpcServer } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const api = {
+ *   async *double(numbers: AsyncIterable<number>) {
+ *     for await (const n of numbers) yield 2 * n;
+ *   },
+ * };
+ * await using server = new RpcServer(api, { authkey: "key" });
+ * await using client = await RpcClient.connect<typeof api>({
+ *   address: server.address,
+ *   authkey: "key",
+ * });
+ *
+ * function* naturals() {
+ *   for (let n = 1;; n++) yield n; // read as far as it is needed
+ * }
+ * const doubled: number[] = [];
+ * for await (const n of client.api.double(naturals())) {
+ *   doubled.push(n);
+ *   if (n === 6) break; // ends the generators on both sides
+ * }
+ * assertEquals(doubled, [2, 4, 6]);
+ * ```
+ *
+ * @typeParam Api What the server serves: `typeof api`, imported from it as a type.
+ */
+export class RpcClient<Api> implements AsyncDisposable {
+  readonly #connected: Connected;
+  readonly #address: Address;
+  readonly #api: Rpc<Api>;
+
+  /** @ignore Clients are made by {@linkcode RpcClient.connect}. */
+  protected constructor(connected: Connected, address: Address, api: Rpc<Api>) {
+    this.#connected = connected;
+    this.#address = address;
+    this.#api = api;
+  }
+
+  /**
+   * Connects to a server. It tries once.
+   *
+   * @typeParam Api What the server serves: `typeof api`.
+   * @param options Where it is, the key, and what stops the wait.
+   * @returns The client, to be closed or disposed of.
+   * @throws {TypeError} When the address cannot be read, or an option is of the wrong kind.
+   * @throws {Deno.errors.ConnectionRefused} When nobody listens there.
+   * @throws {Deno.errors.NotCapable} When the permission to connect is missing.
+   * @throws {AuthenticationError} When the keys differ.
+   * @throws {ProtocolError} When another kind of program listens there.
+   * @throws {TimeoutError} When there was no answer in time.
+   */
+  static async connect<Api>(options: RpcClientOptions): Promise<RpcClient<Api>> {
+    const { signal, authkey, lookAhead = 256, maxMessageBytes, allowLegacyAuth } = options;
+    checkCount("connect", "lookAhead", lookAhead, 0);
+    checkTls("connect", options.tls);
+    const end = performance.now() + checkTimeout(options.timeoutMs ?? WELCOME_MS);
+    const left = (): WaitOptions => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
+    const address = parseAddress(options.address);
+    const peer = formatAddress(address);
+    const inputs = new Inputs();
+    const welcome = Promise.withResolvers<[token: unknown, description: unknown]>();
+    const settings = {
+      ...left(),
+      key: authkey === undefined ? familyKey() : readKey(authkey),
+      maxMessageBytes,
+      allowLegacy: allowLegacyAuth,
+      tls: options.tls,
+      methods: {
+        welcome: (_: unknown, ...said: [unknown, unknown]) => welcome.resolve(said),
+        pull: (_: unknown, id: unknown, credit: unknown) => inputs.pull(id, credit),
+        end: (_: unknown, id: unknown) => inputs.end([id]),
+      },
+    };
+    signal?.throwIfAborted();
+    const connected = await connectSession(address, settings);
+    const { session, root } = connected;
+    try {
+      if (!root.methods.includes("open")) {
+        throw new ProtocolError(`Cannot connect to ${peer}: no RpcServer listens there`);
+      }
+      session.hold();
+      let opened: { object: unknown; description: Description | undefined };
+      try {
+        const lost = session.closed.then(() => session.call(root, "open", [])) as Promise<never>;
+        const [token, description] = await waitWithin(
+          Promise.race([welcome.promise, lost]),
+          left(),
+          (timeoutMs) => {
+            throw new TimeoutError(`Cannot connect to ${peer}: no answer within ${timeoutMs} ms`);
+          },
+        );
+        const object = await session.call(root, "open", [token], { ...left(), withTask: true });
+        opened = { object, description: readDescription(description) };
+      } finally {
+        session.letGo();
+      }
+      const { object, description } = opened;
+      if (description === undefined || !(object instanceof RemoteObject)) {
+        throw new ProtocolError(`Cannot connect to ${peer}: what it serves is not readable`);
+      }
+      const api = makeRemote({ session, inputs, lookAhead }, object, description);
+      return new RpcClient<Api>(connected, address, api as Rpc<Api>);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The same functions, or the same object, with limits: for calls that may take so long, or that a signal ends.
+   *
+   * - When `timeoutMs` is over the call rejects, and the function on the server is cancelled; it can ask for the time
+   *   that is left with `rpcTimeLeftMs()`, and calls that it makes to other servers have the limit as well.
+   * - Of a stream, it is the time for all of its values.
+   *
+   * @example A call that may take two seconds
+   * ```ts
+   * import { RpcClient, RpcServer } from "@manyhands/concurrency/distributed";
+   * import { sleep, TimeoutError } from "@manyhands/concurrency/coroutine";
+   * import { assertEquals, assertRejects } from "@std/assert";
+   *
+   * const api = { wait: (ms: number) => sleep(ms, { result: "done" }) };
+   * await using server = new RpcServer(api, { authkey: "key" });
+   * await using client = await RpcClient.connect<typeof api>({
+   *   address: server.address,
+   *   authkey: "key",
+   * });
+   * assertEquals(await RpcClient.within(client.api, { timeoutMs: 2000 }).wait(1), "done");
+   * const hasty = RpcClient.within(client.api, { timeoutMs: 1 });
+   * await assertRejects(() => hasty.wait(60_000), TimeoutError);
+   * ```
+   *
+   * @typeParam T The type of the functions or of the object.
+   * @param remote The `api` of a client, or an object that `create()` answered.
+   * @param limits How long each call may take, and what ends it.
+   * @returns The same, with these limits and no others.
+   * @throws {TypeError} When it is neither of the two.
+   */
+  static within<T extends object>(remote: T, limits: WaitOptions): T {
+    return withLimits(remote, limits);
+  }
+
+  /** What the server serves. */
+  get api(): Rpc<Api> {
+    return this.#api;
+  }
+
+  /** Where the server listens. */
+  get address(): Address {
+    return this.#address;
+  }
+
+  /** Whether the connection has ended, whoever ended it. */
+  get isClosed(): boolean {
+    return this.#connected.session.isClosed;
+  }
+
+  /**
+   * Closes the connection in order. Calls in flight reject with a `ConnectionClosedError`; the server cancels them,
+   * and frees the objects of this client.
+   *
+   * @returns When it is closed.
+   */
+  async close(): Promise<void> {
+    await this.#connected.session.close();
+  }
+
+  /** Closes the connection, as {@linkcode close} does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
