@@ -3,12 +3,13 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { authenticateServer, MAX_HANDSHAKE_FRAME_BYTES } from "../ipc/_authentication.ts";
-import { connectTcp } from "../ipc/_connect.ts";
+import { connectTcp, openStream } from "../ipc/_connect.ts";
 import { FrameStream } from "../ipc/_frame_stream.ts";
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES } from "../ipc/_limits.ts";
 import { PromptStream } from "../ipc/_python_door.ts";
 import { type Address, formatAddress } from "../ipc/address.ts";
 import { ConnectionLostError } from "../ipc/errors.ts";
+import type { TlsOptions } from "../ipc/tls_options.ts";
 
 /** What connections to a Python server need. */
 export interface PythonConnectOptions {
@@ -16,6 +17,8 @@ export interface PythonConnectOptions {
   readonly key: Uint8Array<ArrayBuffer>;
   readonly maxMessageBytes?: number | undefined;
   readonly allowLegacy?: boolean | undefined;
+  /** Encrypts the connections, to what decrypts them in front of a Python server. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 const HEADER_BYTES = 4;
@@ -37,7 +40,7 @@ export class PythonConnection {
 
   /** Connects, and has both sides prove the key. */
   static async open(
-    { address, key, maxMessageBytes, allowLegacy }: PythonConnectOptions,
+    { address, key, maxMessageBytes, allowLegacy, tls }: PythonConnectOptions,
     options: WaitOptions = {},
   ): Promise<PythonConnection> {
     const peer = formatAddress(address);
@@ -47,8 +50,7 @@ export class PythonConnection {
     const opening = connectTcp(address, peer).then(async (opened) => {
       conn = opened;
       if (isGivenUp) closeQuietly(conn);
-      conn.setNoDelay(true);
-      const prompt = new PromptStream(conn);
+      const prompt = new PromptStream(await openStream(conn, address, tls));
       const stream = new FrameStream(prompt, { peer, maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
       await authenticateServer(stream, key, { allowLegacy });
       stream.maxFrameBytes = maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;

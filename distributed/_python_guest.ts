@@ -26,6 +26,8 @@ const STALL_LIMIT_MS = 60_000;
 export interface GuestHost {
   readonly objects: PythonObjects;
   readonly reader: PickleReader;
+  /** How many calls and requests there were. */
+  calls: number;
   /** What writes messages for those who have reached the server at an address. */
   writerFor(local: Address): PickleWriter;
   /** Answers one of the requests that have a connection of their own. */
@@ -136,6 +138,7 @@ export class Guest implements PythonGuest {
         await this.#stream.flushed();
         this.#side.shutdown();
       } else {
+        this.#side.calls++;
         const result = this.#side.request(name, given, this.#host);
         this.#send("#RETURN", result instanceof Promise ? await result : result);
       }
@@ -244,6 +247,7 @@ export class Guest implements PythonGuest {
 
   #run(entry: PythonEntry, name: string, args: PythonArguments): void {
     const call = this.#call = new IncomingCall(++this.#calls);
+    this.#side.calls++;
     this.#entries.add(entry);
     let result: unknown;
     try {

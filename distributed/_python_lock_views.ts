@@ -98,7 +98,12 @@ async function deliver(
   return await acquiring && new Delivery(true, () => {}, release);
 }
 
-function misuse(name: "RuntimeError" | "ValueError", text: string, run: () => unknown): unknown {
+/** Calls something, and tells of misuse in Python's words. */
+export function misuse(
+  name: "RuntimeError" | "ValueError",
+  text: string,
+  run: () => unknown,
+): unknown {
   try {
     return run();
   } catch (error) {
@@ -108,7 +113,7 @@ function misuse(name: "RuntimeError" | "ValueError", text: string, run: () => un
 }
 
 /** The limit of `acquire(blocking=True, timeout=-1)`. */
-function lockLimit(blocking: unknown, timeout: unknown): number | undefined {
+export function lockLimit(blocking: unknown, timeout: unknown): number | undefined {
   const seconds = timeout === undefined ? -1 : numberOf(timeout);
   if (seconds === undefined) throw typeError("timeout value must be a number");
   const isBlocking = blocking === undefined || isTrue(blocking);
@@ -119,14 +124,24 @@ function lockLimit(blocking: unknown, timeout: unknown): number | undefined {
   return !isBlocking ? 0 : seconds === -1 ? undefined : seconds * 1000;
 }
 
-function nonBlocking(): PythonError {
+/** A limit for what does not wait. */
+export function nonBlocking(): PythonError {
   return new PythonError("ValueError", ["can't specify a timeout for a non-blocking call"]);
 }
 
 /** The limit of `wait(timeout=None)`: what is negative has passed already. */
-function waitLimit(timeout: unknown): number | undefined {
+export function waitLimit(timeout: unknown): number | undefined {
   const timeoutMs = millisecondsOf(timeout);
   return timeoutMs === undefined ? undefined : Math.max(0, timeoutMs);
+}
+
+/** What Python reads of a barrier. */
+export function barrierAttribute(barrier: Barrier, name: unknown): unknown {
+  if (name === "parties") return barrier.parties;
+  if (name === "n_waiting") return barrier.nWaiting;
+  if (name === "broken") return barrier.broken;
+  const text = `'Barrier' object has no attribute '${String(name)}'`;
+  throw new PythonError("AttributeError", [text]);
 }
 
 const acquireParameters = ["blocking", "timeout"];
@@ -215,11 +230,7 @@ const EVENT: Methods<Event> = new Map([
 
 const BARRIER: Methods<Barrier> = new Map([
   method("__getattribute__", ["name"], 1, (barrier, _call, _owner, [name]) => {
-    if (name === "parties") return barrier.parties;
-    if (name === "n_waiting") return barrier.nWaiting;
-    if (name === "broken") return barrier.broken;
-    const text = `'Barrier' object has no attribute '${String(name)}'`;
-    throw new PythonError("AttributeError", [text]);
+    return barrierAttribute(barrier, name);
   }),
   method("abort", [], 0, (barrier) => barrier.abort()),
   method("reset", [], 0, (barrier) => barrier.reset()),

@@ -8,6 +8,7 @@ import { DictView } from "./_python_dict_view.ts";
 import { isPythonName, toPythonName } from "./_python_names.ts";
 import { isIterator, IteratorView, ObjectView } from "./_python_object_view.ts";
 import { QueueView } from "./_python_queue_view.ts";
+import { isShared, methodsOf, sharedView, typeidOf } from "./_python_shared_view.ts";
 import { synchronizerView } from "./_python_lock_views.ts";
 import type { PythonSeat, PythonView } from "./_python_view.ts";
 import type { Registration } from "./managed.ts";
@@ -70,6 +71,9 @@ export class PythonEntry {
   }
 }
 
+/** Of what processes share, and nobody has registered. */
+const SHARED: Registration = { callable: undefined, exposed: undefined };
+
 /** How many names are made of one beginning: they look like addresses in memory, as Python's do. */
 const ID_STEP = 0x40;
 
@@ -95,16 +99,8 @@ export class PythonObjects {
   /** Finds or makes the entry of an object, and takes a reference for whoever asked. */
   create(typeid: string, object: unknown, registration: Registration, host: string): PythonEntry {
     const identity = typeof object === "object" && object !== null ? object : {};
-    let entries = this.#known.get(identity);
-    if (entries === undefined) this.#known.set(identity, entries = new Map());
-    let entry = entries.get(registration);
-    if (entry === undefined) {
-      const id = (this.#lastId += ID_STEP).toString(16);
-      entry = new PythonEntry(id, typeid, object, registration);
-      entries.set(registration, entry);
-      this.#living.set(entry.id, new WeakRef(entry));
-      this.#gone.register(entry, entry.id);
-    }
+    const entry = this.#known.get(identity)?.get(registration) ??
+      this.#enter(typeid, object, registration, identity);
     this.#take(entry, host);
     return entry;
   }
@@ -160,13 +156,12 @@ export class PythonObjects {
   /** What stands in a message for an object that clients know, `undefined` for any other. */
   refer(object: object, address: Address): ProxyReference | undefined {
     if (object instanceof HeldObject) return referTo(object.entry, address);
-    const entries = this.#known.get(object);
-    if (entries === undefined) return undefined;
-    for (const entry of entries.values()) {
-      entry.isKept = true;
-      return referTo(entry, address);
-    }
-    return undefined;
+    const [known] = this.#known.get(object)?.values() ?? [];
+    if (known === undefined && !isShared(object)) return undefined;
+    // What processes share was perhaps put into other data here, or came with it from another process.
+    const entry = known ?? this.#enter(typeidOf(object), object, SHARED, object);
+    entry.isKept = true;
+    return referTo(entry, address);
   }
 
   /** What a proxy of one of these objects becomes when it arrives inside of a message. */
@@ -175,6 +170,22 @@ export class PythonObjects {
     if (entry === undefined) return undefined;
     entry.isKept = true;
     return isData(entry.object) ? new HeldObject(entry) : entry.object;
+  }
+
+  #enter(
+    typeid: string,
+    object: unknown,
+    registration: Registration,
+    identity: object,
+  ): PythonEntry {
+    const id = (this.#lastId += ID_STEP).toString(16);
+    const entry = new PythonEntry(id, typeid, object, registration);
+    const entries = this.#known.get(identity);
+    if (entries === undefined) this.#known.set(identity, new Map([[registration, entry]]));
+    else entries.set(registration, entry);
+    this.#living.set(entry.id, new WeakRef(entry));
+    this.#gone.register(entry, entry.id);
+    return entry;
   }
 
   #take(entry: PythonEntry, host: string): void {
@@ -214,14 +225,17 @@ export function callEntry(
   args: PythonArguments,
 ): unknown {
   let seat = entry.seats.get(guest);
-  if (seat === undefined) entry.seats.set(guest, seat = entry.view.seat());
+  if (seat === undefined) entry.seats.set(guest, seat = entry.view.seat(guest));
   if (!(entry.view instanceof ObjectView)) return seat.call(method, call, args);
   return seat.call(method, call, { args: args.args.map(unwrap), kwds: args.kwds });
 }
 
 function referTo(entry: PythonEntry, { hostname, port }: Address): ProxyReference {
   const address = new PyTuple<string | number>(hostname, port);
-  return new ProxyReference("AutoProxy", new Token(entry.typeid, address, entry.id), entry.told);
+  const token = new Token(entry.typeid, address, entry.id);
+  const { proxyType } = entry.view;
+  if (proxyType !== undefined) return new ProxyReference(proxyType, token);
+  return new ProxyReference("AutoProxy", token, entry.told);
 }
 
 /** Whether it would go out as a copy: nobody could tell that it is more than data. */
@@ -236,8 +250,10 @@ function viewOf(object: unknown, exposed: readonly string[] | undefined): Python
   if (object instanceof Map) return new DictView(object);
   if (isIterator(object)) return new IteratorView(object);
   if (typeof object === "object" && object !== null) {
-    const view = synchronizerView(object);
+    const view = synchronizerView(object) ?? sharedView(object);
     if (view !== undefined) return view;
+    // It lives elsewhere: what is here is the way to it, for all who ask for it.
+    if (isShared(object)) return new ObjectView(object, exposed ?? methodsOf(object));
   }
   return new ObjectView(object, exposed);
 }

@@ -19,8 +19,10 @@ export interface PythonView {
   readonly methods: readonly string[];
   /** Methods whose result is lent in its turn, with the name under which its type is registered. */
   readonly typeids?: ReadonlyMap<string, string> | undefined;
-  /** A seat for a connection. */
-  seat(): PythonSeat;
+  /** The class of its proxies in `multiprocessing.managers`, when one that is sent inside of data has one. */
+  readonly proxyType?: string | undefined;
+  /** A seat for a connection, which is told apart from others by an object. */
+  seat(guest: object): PythonSeat;
   /** What `repr()` answers, and `str()` if nothing else is said. */
   repr(id: string): string;
   /** What `str()` answers. */
