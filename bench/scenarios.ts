@@ -31,6 +31,7 @@ import { scenario as processStart } from "./process_start_bench.ts";
 import { scenario as queueMpmc } from "./queue_mpmc_bench.ts";
 import { scenario as queuePingPong } from "./queue_ping_pong_bench.ts";
 import { scenario as queueSeq } from "./queue_seq_bench.ts";
+import { scenario as rpcStream } from "./rpc_stream_bench.ts";
 import { scenario as sharedMemoryBytes } from "./shared_memory_bytes_bench.ts";
 import { scenario as sharedMemoryOpen } from "./shared_memory_open_bench.ts";
 import { scenario as sharedMemoryRing } from "./shared_memory_ring_bench.ts";
@@ -94,6 +95,7 @@ export const scenarios: readonly Scenario[] = [
   manager64InFlight,
   managerPythonTask,
   managerPythonConnect,
+  rpcStream,
   taskQueueWorkers,
   taskQueuePool,
   pickleRequest,

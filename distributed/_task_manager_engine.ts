@@ -5,6 +5,7 @@ import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Caller, targetOf } from "../ipc/_proxy.ts";
 import type { RemoteObject, Session } from "../ipc/_session.ts";
 import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
+import { presentProxy } from "./_reconnecting_client.ts";
 import { StopNotice } from "./_task_stop_notice.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
 import type {
@@ -14,6 +15,7 @@ import type {
   EngineTask,
   TaskEngine,
   TaskQueueStatistics,
+  TaskTrace,
   TaskWatcher,
 } from "./engine.ts";
 import { EngineUnavailableError } from "./task_errors.ts";
@@ -76,7 +78,9 @@ export class ManagerEngine implements TaskEngine {
   }
 
   /** Makes the engine of what a manager has lent. */
-  static async open(proxy: AsyncDisposable, prefetch: number): Promise<ManagerEngine> {
+  static async open(lent: AsyncDisposable, prefetch: number): Promise<ManagerEngine> {
+    // Leases belong to the connection over which they were given.
+    const proxy = presentProxy(lent);
     const { session, object } = targetOf(proxy);
     if (!object.methods.includes("introduce")) {
       throw new TypeError("Cannot use the object as a task queue: the manager lent something else");
@@ -408,6 +412,7 @@ class RemoteLease implements EngineLease {
   readonly value: unknown;
   readonly attempt: number;
   readonly leaseMs: number;
+  readonly trace: TaskTrace | undefined;
   readonly stop = new StopNotice();
   readonly #engine: ManagerEngine;
 
@@ -418,6 +423,7 @@ class RemoteLease implements EngineLease {
     this.value = form.value;
     this.attempt = form.attempt;
     this.leaseMs = form.leaseMs;
+    this.trace = form.trace;
   }
 
   get onStop(): ((reason: unknown) => void) | undefined {

@@ -6,6 +6,7 @@ import { encode } from "../ipc/_encoding.ts";
 import { createHolder, type HeldLease } from "./_task_record.ts";
 import type { TaskStore } from "./_task_store.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
+import { readTrace } from "./_telemetry.ts";
 import type { EngineTask, TaskWatcher } from "./engine.ts";
 
 /** The most leases that one call may ask for. */
@@ -173,7 +174,9 @@ export class TaskSeat implements Seat {
       lease.onClosed = () => this.#leases.delete(token);
       const { task } = lease.record;
       const { attempt, leaseMs } = lease;
-      return { lease: token, id: task.id, value: task.value, attempt, leaseMs };
+      const { id, value, trace } = task;
+      const form = { lease: token, id, value, attempt, leaseMs };
+      return trace === undefined ? form : { ...form, trace };
     });
     // A call that was cancelled has taken nothing. But when the connection is gone, the borrower may have had them
     // and died of one: then they are lost with the seat, which is left within this turn, and cost an attempt.
@@ -249,7 +252,7 @@ function whyNotCarriable(value: unknown): unknown {
 
 /** A task that a borrower puts. */
 function readTask(task: EngineTask): EngineTask {
-  const { id, ownId, value, priority = 0, delayMs = 0, retries = 0 } = task;
+  const { id, ownId, value, priority = 0, delayMs = 0, retries = 0, trace } = task;
   const isCount = (count: unknown) => count === Infinity || Number.isInteger(count);
   if (
     typeof id !== "string" || id === "" || typeof priority !== "number" || Number.isNaN(priority) ||
@@ -257,5 +260,6 @@ function readTask(task: EngineTask): EngineTask {
   ) {
     throw new TypeError("Cannot put into the task queue: the task is not well formed");
   }
-  return { id, ownId: ownId === true, value, priority, delayMs, retries };
+  const checked = { id, ownId: ownId === true, value, priority, delayMs, retries };
+  return trace === undefined ? checked : { ...checked, trace: readTrace(trace) };
 }

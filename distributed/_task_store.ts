@@ -71,7 +71,7 @@ export class TaskStore implements LeaseOwner {
   readonly #putters = new Waiters<"put" | "known", Put>();
   readonly #joiners = new Waiters<void>();
   readonly #holders = new Set<TaskHolder>();
-  readonly #counts = { done: 0, failed: 0, cancelled: 0, retried: 0, lost: 0 };
+  readonly #counts = { put: 0, done: 0, failed: 0, cancelled: 0, retried: 0, lost: 0 };
   #orders = 0;
   #unfinished = 0;
   #isShutdown = false;
@@ -143,6 +143,7 @@ export class TaskStore implements LeaseOwner {
     if (watcher !== undefined) record.watchers = [watcher];
     this.#records.set(task.id, record);
     this.#unfinished++;
+    this.#counts.put++;
     this.#offer(record, task.delayMs);
   }
 

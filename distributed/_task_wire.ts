@@ -1,6 +1,7 @@
 import { decode } from "../ipc/_encoding.ts";
 import { decodeError, encodeError } from "../ipc/_wire_error.ts";
 import { RemoteError } from "../ipc/errors.ts";
+import type { TaskTrace } from "./engine.ts";
 
 /** What a store tells a borrower: of tasks that it has put, and of leases that it holds. */
 export type TaskEvent =
@@ -18,6 +19,7 @@ export interface LeaseForm {
   readonly value: unknown;
   readonly attempt: number;
   readonly leaseMs: number;
+  readonly trace?: TaskTrace | undefined;
 }
 
 const encoder = new TextEncoder();

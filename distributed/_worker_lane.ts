@@ -1,5 +1,6 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { Job, Runner, RunnerPort, ValueSink } from "../coroutine/_runner.ts";
+import { putTraced } from "./_put_traced.ts";
 import { type JobForm, pack, type Packed, readError, type Report, unpack } from "./_worker_wire.ts";
 import type { TaskEngine, TaskOutcome, TaskWatcher } from "./engine.ts";
 import { WorkerLostError } from "./task_errors.ts";
@@ -130,7 +131,7 @@ export class WorkerLane implements Runner {
     };
     const { priority = 0 } = batchOf(job) ?? {};
     const task = { id: part.id, ownId: false, value: form, priority, delayMs: 0, retries: 0 };
-    runOutsideTasks(() => this.#options.engine.put(task, this.#watcher(part), {}))
+    runOutsideTasks(() => putTraced(this.#options.engine, task, this.#watcher(part), {}))
       .catch((error) => this.#onEnd(part, { state: "failed", error }));
   }
 

@@ -5,7 +5,17 @@ import type { BasePool, PoolGenerator } from "../coroutine/base_pool.ts";
 import { QueueShutDownError } from "../coroutine/errors.ts";
 import { attempts } from "./_worker_attempt.ts";
 import { errorToWire } from "./_task_wire.ts";
-import { errorReport, type JobForm, pack, type Report, unpack } from "./_worker_wire.ts";
+import { failSpan, withinSpan } from "./_telemetry.ts";
+import {
+  errorReport,
+  isJobForm,
+  isTaskCall,
+  type JobForm,
+  pack,
+  type Report,
+  type TaskCall,
+  unpack,
+} from "./_worker_wire.ts";
 import type { TaskLease } from "./task_lease.ts";
 import type { TaskQueue } from "./task_queue.ts";
 
@@ -37,12 +47,23 @@ interface Run {
   readonly attempt: number;
 }
 
-/** Takes tasks of a worker pool from its queue, and has them run here. */
+/** What says when a worker is to leave. */
+export interface LeaveSignals {
+  /** No more tasks are to be taken. */
+  readonly leave: AbortSignal;
+  /** Those that run are not to be finished either. */
+  readonly giveBack?: AbortSignal | undefined;
+}
+
+/** A task of any producer: what it is shows when it is there. */
+type AnyLease = TaskLease<unknown, unknown>;
+
+/** Takes tasks of a worker pool, and those that name a function, from a queue, and has them run here. */
 export class WorkerService {
-  readonly #queue: TaskQueue<JobForm, Report[]>;
+  readonly #queue: TaskQueue<unknown, unknown>;
   readonly #options: ServiceOptions;
 
-  constructor(queue: TaskQueue<JobForm, Report[]>, options: ServiceOptions) {
+  constructor(queue: TaskQueue<unknown, unknown>, options: ServiceOptions) {
     this.#queue = queue;
     this.#options = options;
   }
@@ -51,25 +72,25 @@ export class WorkerService {
    * Takes and runs tasks, so many at a time.
    *
    * @param concurrency How many.
-   * @param leave Aborts when no more are to be taken.
+   * @param signals Abort when no more are to be taken.
    * @returns When the queue is shut down, or the worker has left: nothing is held any more.
    */
-  async serve(concurrency: number, leave: AbortSignal): Promise<void> {
+  async serve(concurrency: number, { leave, giveBack }: LeaveSignals): Promise<void> {
     const failed = new AbortController();
-    const signal = AbortSignal.any([leave, failed.signal]);
+    const signal = AbortSignal.any([leave, failed.signal, ...giveBack ? [giveBack] : []]);
     const lanes = Array.from(
       { length: concurrency },
-      () => this.#lane(signal).catch((error) => failed.abort(error)),
+      () => this.#lane(signal, giveBack).catch((error) => failed.abort(error)),
     );
     await Promise.all(lanes);
     // A worker that leaves has not failed.
     if (failed.signal.aborted && !leave.aborted) throw failed.signal.reason;
   }
 
-  async #lane(signal: AbortSignal): Promise<void> {
+  async #lane(signal: AbortSignal, giveBack: AbortSignal | undefined): Promise<void> {
     let told: Promise<unknown> | undefined;
     for (;;) {
-      let lease: TaskLease<JobForm, Report[]>;
+      let lease: AnyLease;
       try {
         lease = await this.#queue.get({ signal });
       } catch (error) {
@@ -83,14 +104,43 @@ export class WorkerService {
         await Promise.all([told, lease.release().catch(() => {})]);
         return;
       }
-      const reports = await runOutsideTasks(() => this.#run(lease));
+      const running = runOutsideTasks(() => withinSpan(lease, () => this.#perform(lease)));
+      const tell = await (giveBack === undefined ? running : unlessAborted(running, giveBack));
       // Not waited for: the next task is asked for with the same message. When it does not arrive, the task
       // runs elsewhere.
-      told = lease.complete(reports).catch(() => {});
+      told = (tell === undefined ? lease.release() : tell()).catch(() => {});
     }
   }
 
-  /** Has a task run. Whatever goes wrong is told of its items. */
+  /** Has a task run, and answers what tells how it ended. */
+  async #perform(lease: AnyLease): Promise<() => Promise<unknown>> {
+    const { value } = lease;
+    if (isJobForm(value)) {
+      const reports = await this.#run(lease as TaskLease<JobForm, Report[]>);
+      return () => lease.complete(reports);
+    }
+    try {
+      // What comes from a network may be anything.
+      if (!isTaskCall(value)) {
+        throw new TypeError("Cannot run the task: it must name a function, as { name, args } does");
+      }
+      const result = await this.#runCall(lease, value);
+      return () => lease.complete(result).catch((error) => lease.fail(error));
+    } catch (error) {
+      return () => lease.fail(error);
+    }
+  }
+
+  /** Calls the function that a task names. */
+  async #runCall(lease: AnyLease, { name, args }: TaskCall): Promise<unknown> {
+    const { pool } = this.#options;
+    const target = this.#options.find(name) as AnyFunction;
+    const onProgress = (progress: unknown): void => void lease.progress(progress).catch(() => {});
+    const options = { signal: lease.signal, onProgress };
+    return await attempts.run(lease.attempt, () => pool.apply(target, args, options));
+  }
+
+  /** Has a task of a pool run. Whatever goes wrong is told of its items. */
   async #run(lease: TaskLease<JobForm, Report[]>): Promise<Report[]> {
     const { name, items, stream, lost } = lease.value;
     const run: Run = { lease, reports: [], at: 0, attempt: lost + lease.attempt };
@@ -102,7 +152,7 @@ export class WorkerService {
       else await this.#runItems(run, target, list);
     } catch (error) {
       // No function of that name, or a generator that has thrown: the same for every item.
-      list.forEach((_, index) => run.reports.push(this.#failure(index, error)));
+      list.forEach((_, index) => run.reports.push(this.#failure(run, index, error)));
     }
     return run.reports;
   }
@@ -130,7 +180,7 @@ export class WorkerService {
         values.push(await this.#call(run, target, list[run.at]));
       } catch (error) {
         pushValues(reports, run.at, values.splice(0));
-        const report = this.#failure(run.at, error);
+        const report = this.#failure(run, run.at, error);
         reports.push(report);
         if (report[0] === "lost" || lease.signal.aborted) break;
       }
@@ -159,7 +209,8 @@ export class WorkerService {
     return result;
   }
 
-  #failure(index: number, error: unknown): Report {
+  #failure({ lease }: Run, index: number, error: unknown): Report {
+    failSpan(lease, error);
     return [this.#options.isDeath(error) ? "lost" : "error", index, errorToWire(error)];
   }
 
@@ -187,6 +238,19 @@ export class WorkerService {
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+}
+
+/** What a promise gives; `undefined` as soon as the signal aborts. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return undefined;
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const onAbort = (): void => resolve(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

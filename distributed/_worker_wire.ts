@@ -34,6 +34,28 @@ export interface JobForm {
   readonly lost: number;
 }
 
+/** Whether a task is one of a worker pool. */
+export function isJobForm(value: unknown): value is JobForm {
+  return typeof value === "object" && value !== null && "items" in value && "stream" in value;
+}
+
+/**
+ * A task that calls a function of the worker's module, for queues whose tasks `serveTasks` runs: what the function
+ * returns is the result, what it throws is the failure.
+ */
+export interface TaskCall {
+  /** The function, by the name under which the worker's module exports it. */
+  readonly name: string;
+  /** What it is called with. */
+  readonly args: readonly unknown[];
+}
+
+/** Whether a task is a call. */
+export function isTaskCall(value: unknown): value is { name: string; args: unknown[] } {
+  const { name, args } = (value ?? {}) as Partial<TaskCall>;
+  return typeof name === "string" && Array.isArray(args);
+}
+
 /** What a worker tells of the items of a job: in order, each with the index of an item. */
 export type Report =
   /** The items from this one on have these results. */

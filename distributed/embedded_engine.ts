@@ -17,6 +17,7 @@ import type {
   EngineTask,
   TaskEngine,
   TaskQueueStatistics,
+  TaskTrace,
   TaskWatcher,
 } from "./engine.ts";
 
@@ -186,6 +187,10 @@ class LocalLease implements EngineLease {
 
   get leaseMs(): number {
     return this.#lease.leaseMs;
+  }
+
+  get trace(): TaskTrace | undefined {
+    return this.#lease.record.task.trace;
   }
 
   get onStop(): ((reason: unknown) => void) | undefined {

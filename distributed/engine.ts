@@ -132,6 +132,18 @@ export interface EngineTask {
   readonly delayMs: number;
   /** How often it is handed out again after it was lost or has failed. */
   readonly retries: number;
+  /** The trace that it is part of; whoever runs it goes on with that. */
+  readonly trace?: TaskTrace | undefined;
+}
+
+/**
+ * Where in a trace something was, as {@link https://www.w3.org/TR/trace-context/ | W3C Trace Context} writes it.
+ */
+export interface TaskTrace {
+  /** The trace, and the span in it. */
+  readonly traceparent: string;
+  /** What systems for traces add. */
+  readonly tracestate?: string | undefined;
 }
 
 /** Options for {@linkcode TaskEngine.get}. */
@@ -154,6 +166,8 @@ export interface EngineLease {
   readonly attempt: number;
   /** After how long without {@linkcode touch} it ends, in milliseconds. */
   readonly leaseMs: number;
+  /** The trace that the task is part of. */
+  readonly trace?: TaskTrace | undefined;
   /**
    * Called when the worker is to stop: with a {@linkcode CancelledError} when the producer has cancelled the
    * task, and the lease goes on; with another error when the lease was lost. What happened before it was set
@@ -258,6 +272,8 @@ export interface TaskQueueStatistics {
   putting: number;
   /** Calls of `join` that wait. */
   joining: number;
+  /** Tasks that were put; one that was put again after it had failed for good counts again. */
+  put: number;
   /** Tasks that have given a result. */
   done: number;
   /** Tasks that have failed for good. */

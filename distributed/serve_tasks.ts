@@ -7,23 +7,20 @@
 import { checkCount } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { Pool as CoroutinePool } from "../coroutine/pool.ts";
-import { sleep } from "../coroutine/sleep.ts";
-import type { AddressLike } from "../ipc/mod.ts";
-import { AuthenticationError, ConnectionLostError, ProtocolError } from "../ipc/mod.ts";
+import type { AddressLike, TlsOptions } from "../ipc/mod.ts";
 import { Pool as ProcessPool, WorkerDiedError as ProcessWorkerDiedError } from "../process/mod.ts";
 import type { Permissions } from "../process/mod.ts";
+import { checkTls } from "../ipc/_tls.ts";
 import { ThreadPool, WorkerDiedError as ThreadWorkerDiedError } from "../thread/mod.ts";
+import { DEFAULT_RETRY, RetriesExhausted, retry } from "./_retry.ts";
 import { attempts } from "./_worker_attempt.ts";
 import { type InnerPool, type ServiceOptions, WorkerService } from "./_worker_service.ts";
-import type { JobForm, Report } from "./_worker_wire.ts";
 import { BaseManager } from "./base_manager.ts";
 import type { TaskEngine } from "./engine.ts";
 import { EngineUnavailableError } from "./task_errors.ts";
 import { TaskQueue } from "./task_queue.ts";
 
-/** The first wait before another try to connect, and the longest. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2_000;
+export type { TaskCall } from "./_worker_wire.ts";
 
 /** Options for {@linkcode serveTasks}. */
 export interface ServeTasksOptions {
@@ -39,6 +36,12 @@ export interface ServeTasksOptions {
    * @default {the key that this process shares with those that it has started}
    */
   authkey?: string | Uint8Array | undefined;
+  /**
+   * Encrypts the connection to the pool, which must have `tls` as well.
+   *
+   * @default {undefined: it is not encrypted}
+   */
+  tls?: TlsOptions | undefined;
   /**
    * Who keeps the tasks, when it is not the pool itself. It is disposed of at the end.
    *
@@ -71,6 +74,13 @@ export interface ServeTasksOptions {
    */
   permissions?: Permissions | undefined;
   /**
+   * Which queue to work for, when the other side is no {@linkcode WorkerPool} but a manager that has several: it is
+   * asked for `getTasks(queue)`.
+   *
+   * @default {the only one}
+   */
+  queue?: string | undefined;
+  /**
    * What the worker is called in statistics and errors.
    *
    * @default {the host's process id}
@@ -83,6 +93,13 @@ export interface ServeTasksOptions {
    * @default {undefined}
    */
   signal?: AbortSignal | undefined;
+  /**
+   * When it aborts the worker leaves at once: what it holds is given back, as if it had not been taken, and is
+   * stopped as far as it can be.
+   *
+   * @default {undefined}
+   */
+  giveBackSignal?: AbortSignal | undefined;
   /**
    * How long to go on trying when the pool cannot be reached, at the start and whenever the connection is lost,
    * in milliseconds.
@@ -97,6 +114,8 @@ export interface ServeTasksOptions {
  * gives the results back.
  *
  * - The pool listens, workers connect. They may come and go at any time, in any number.
+ * - A manager that lends a {@linkcode TaskQueue} as `getTasks` is as good as a pool: its tasks are
+ *   `{ name, args }`, and what has failed is tried again as often as the task's `retries` say.
  * - Only functions that `module` exports are called, by their names: code never crosses.
  * - Ends when the pool has ended, or `signal` has aborted and everything that was taken is finished.
  * - When the connection is lost, what ran is cancelled, since others get it, and the worker connects anew.
@@ -141,6 +160,23 @@ export interface ServeTasksOptions {
  * await worker;
  * ```
  *
+ * @example Tasks of a queue, each of which names a function
+ * ```ts
+ * import { BaseManager, serveTasks, type TaskCall, TaskQueue } from "@manyhands/concurrency/distributed";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using queue = new TaskQueue<TaskCall, unknown>();
+ * const Manager = BaseManager.register("getTasks", { callable: () => queue });
+ * await using server = new Manager({ address: "127.0.0.1:0", authkey: "abc" }).getServer();
+ *
+ * const jobs = { square: (n: number) => n * n };
+ * const worker = serveTasks({ address: server.address, authkey: "abc", module: jobs });
+ * const task = await queue.put({ name: "square", args: [7] }, { retries: 3 });
+ * assertEquals(await task.result(), 49);
+ * await queue.shutdown();
+ * await worker;
+ * ```
+ *
  * @param options Where the pool is, and what may be called.
  * @returns When there is nothing more to do.
  * @throws {TypeError} When an option is of the wrong kind.
@@ -150,7 +186,8 @@ export interface ServeTasksOptions {
  */
 export async function serveTasks(options: ServeTasksOptions): Promise<void> {
   const { address, engine, module, inside = "coroutines", signal } = options;
-  const { name = `worker ${Deno.pid}`, reconnectMs = Infinity } = options;
+  const { name = `worker ${Deno.pid}`, reconnectMs = Infinity, queue: queueName } = options;
+  const { giveBackSignal: giveBack, tls } = options;
   const action = "serve tasks";
   const { concurrency = inside === "coroutines" ? 1 : navigator.hardwareConcurrency } = options;
   checkCount(action, "concurrency", concurrency, 1);
@@ -163,43 +200,34 @@ export async function serveTasks(options: ServeTasksOptions): Promise<void> {
   if ((address === undefined) === (engine === undefined)) {
     throw new TypeError(`Cannot ${action}: there must be either an "address" or an "engine"`);
   }
+  checkTls(action, tls);
   signal?.throwIfAborted();
-  const leave = signal ?? new AbortController().signal;
+  giveBack?.throwIfAborted();
+  const leave = AbortSignal.any([signal, giveBack].filter((each) => each !== undefined));
   await using service = await createService(module, { ...options, concurrency });
   if (engine !== undefined) {
-    await using queue = new TaskQueue<JobForm, Report[]>({ engine });
+    await using queue = new TaskQueue<unknown>({ engine });
     await queue.introduce(name, concurrency);
-    return await new WorkerService(queue, service).serve(concurrency, leave);
+    return await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
   }
-  let triedSince = performance.now();
-  let pauseMs = FIRST_PAUSE_MS;
-  for (;;) {
-    try {
-      await using manager = new Manager({ address, authkey: options.authkey });
-      await manager.connect({ signal: leave });
-      await using queue = await TaskQueue.over(await manager.getTasks());
-      await queue.introduce(name, concurrency);
-      triedSince = Infinity;
-      pauseMs = FIRST_PAUSE_MS;
-      return await new WorkerService(queue, service).serve(concurrency, leave);
-    } catch (error) {
-      if (leave.aborted) return;
-      if (!isUnreachable(error)) throw error;
-      const now = performance.now();
-      if (triedSince === Infinity) triedSince = now;
-      if (now + pauseMs - triedSince > reconnectMs) {
-        throw new EngineUnavailableError(
-          `Cannot ${action}: the pool could not be reached for ${reconnectMs} ms`,
-          { cause: error },
-        );
-      }
-      try {
-        await sleep(pauseMs, { signal: leave });
-      } catch {
-        return;
-      }
-      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-    }
+  const attempt = async (succeeded: () => void): Promise<void> => {
+    await using manager = new Manager({ address, authkey: options.authkey, tls });
+    await manager.connect({ signal: leave });
+    const which = queueName === undefined ? [] : [queueName];
+    await using queue = await TaskQueue.over(await manager.getTasks(...which));
+    await queue.introduce(name, concurrency);
+    succeeded();
+    await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
+  };
+  try {
+    await retry(attempt, DEFAULT_RETRY, { signal: leave, withinMs: reconnectMs });
+  } catch (error) {
+    if (leave.aborted) return;
+    if (!(error instanceof RetriesExhausted)) throw error;
+    throw new EngineUnavailableError(
+      `Cannot ${action}: the pool could not be reached for ${reconnectMs} ms`,
+      { cause: error.cause },
+    );
   }
 }
 
@@ -229,18 +257,7 @@ export function taskAttempt(): number {
   return attempts.get();
 }
 
-const Manager = BaseManager.register("getTasks", { proxyType: TaskQueue<JobForm, Report[]> });
-
-/** Whether another try may succeed. */
-function isUnreachable(error: unknown): boolean {
-  if (error instanceof AuthenticationError || error instanceof ProtocolError) return false;
-  if (error instanceof EngineUnavailableError || error instanceof ConnectionLostError) return true;
-  const { ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable } = Deno
-    .errors as unknown as Record<string, new () => Error>;
-  return [ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable]
-    .some((kind) => kind !== undefined && error instanceof kind) ||
-    (error as Error | undefined)?.name === "TimeoutError";
-}
+const Manager = BaseManager.register("getTasks", { proxyType: TaskQueue<unknown> });
 
 /** Makes what runs the tasks. */
 async function createService(

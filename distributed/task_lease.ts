@@ -7,6 +7,7 @@
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { InvalidStateError } from "../coroutine/errors.ts";
 import type { Renewable, TaskRenewer } from "./_task_renewer.ts";
+import { keepSpan, startRun, type TaskSpan } from "./_telemetry.ts";
 import type { EngineLease } from "./engine.ts";
 import { WorkerLostError } from "./task_errors.ts";
 
@@ -62,6 +63,8 @@ export class TaskLease<T, R> implements AsyncDisposable {
   readonly #lease: EngineLease;
   readonly #renewer: TaskRenewer;
   readonly #renewal: Renewable;
+  /** As long as it goes on, and somebody traces. */
+  #span: TaskSpan | undefined;
   #stop: AbortController | undefined;
   #stopped: { readonly reason: unknown } | undefined;
   #isHeld = true;
@@ -91,6 +94,8 @@ export class TaskLease<T, R> implements AsyncDisposable {
           ),
         ),
     };
+    this.#span = startRun(lease);
+    if (this.#span !== undefined) keepSpan(this, this.#span);
     lease.onStop = (reason) => this.#onStop(reason);
     this.#renewer.add(this.#renewal);
   }
@@ -150,6 +155,7 @@ export class TaskLease<T, R> implements AsyncDisposable {
   async fail(error: unknown, options: TaskFailOptions = {}): Promise<boolean> {
     const { retry = true, delayMs = 0 } = options;
     checkTimeout(delayMs);
+    this.#span?.fail(error);
     return await this.#end("fail", () => this.#lease.fail(error, { retry, delayMs }));
   }
 
@@ -223,12 +229,15 @@ export class TaskLease<T, R> implements AsyncDisposable {
 
   #close(): void {
     this.#isHeld = false;
+    this.#span?.end();
+    this.#span = undefined;
     this.#lease.onStop = undefined;
     this.#renewer.remove(this.#renewal);
   }
 
   #lost(reason: unknown): void {
     if (!this.#isHeld) return;
+    this.#span?.fail(reason);
     this.#close();
     this.#abort(reason);
   }
@@ -236,7 +245,10 @@ export class TaskLease<T, R> implements AsyncDisposable {
   /** The engine says that the worker is to stop. */
   #onStop(reason: unknown): void {
     // A task that was cancelled is still this worker's, until it lets go of it.
-    if ((reason as Error | undefined)?.name !== "CancelledError") this.#close();
+    if ((reason as Error | undefined)?.name !== "CancelledError") {
+      this.#span?.fail(reason);
+      this.#close();
+    }
     this.#abort(reason);
   }
 

@@ -14,6 +14,8 @@ import { storeOf } from "./_task_embedded.ts";
 import { ManagerEngine } from "./_task_manager_engine.ts";
 import { TaskRenewer } from "./_task_renewer.ts";
 import { TaskSeat } from "./_task_seat.ts";
+import { withinSpan } from "./_telemetry.ts";
+import { putTraced } from "./_put_traced.ts";
 import { EmbeddedEngine, type EmbeddedEngineOptions } from "./embedded_engine.ts";
 import type { DeadLetter, TaskEngine, TaskQueueStatistics } from "./engine.ts";
 import { TaskHandle } from "./task_handle.ts";
@@ -285,7 +287,7 @@ export class TaskQueue<T, R = unknown> implements AsyncDisposable {
     const handle = new TaskHandle<R>(id, this.#engine);
     const ownId = options.id !== undefined;
     const task = { id, ownId, value, priority, delayMs, retries };
-    await this.#engine.put(task, handle.watcher(onProgress), { signal, timeoutMs });
+    await putTraced(this.#engine, task, handle.watcher(onProgress), { signal, timeoutMs });
     return handle;
   }
 
@@ -369,7 +371,7 @@ export class TaskQueue<T, R = unknown> implements AsyncDisposable {
       }
       // Not waited for: the next task is asked for meanwhile.
       try {
-        const result = await run(lease.value, lease);
+        const result = await withinSpan(lease, () => run(lease.value, lease));
         told = lease.complete(result).catch((error) => failQuietly(lease, error));
       } catch (error) {
         told = failQuietly(lease, error);

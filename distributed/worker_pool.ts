@@ -109,7 +109,8 @@ export interface WorkerPoolOptions extends ServerLimits {
  *   On the event loop of a worker it can only end by itself; when it has not after `graceMs`, it is given up.
  * - Workers hear of the end of the pool and end as well; one that is not connected at that moment goes on trying
  *   for as long as it is told.
- * - What is sent is not encrypted: use it in networks that you trust.
+ * - What is sent is encrypted when the pool and its workers have the option `tls`; use it without only in networks
+ *   that you trust.
  *
  * Needs `--allow-net` for the address.
  *
@@ -163,7 +164,7 @@ export class WorkerPool extends BasePool<TaskName> {
     if (options.engine === undefined) {
       const queue = this.#queue;
       const Manager = BaseManager.register("getTasks", { callable: () => queue });
-      const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth } = limits;
+      const { maxMessageBytes, handshakeTimeoutMs, maxConnections, allowLegacyAuth, tls } = limits;
       this.#server = new Manager({
         address,
         authkey,
@@ -171,6 +172,7 @@ export class WorkerPool extends BasePool<TaskName> {
         handshakeTimeoutMs,
         maxConnections,
         allowLegacyAuth,
+        tls,
       }).getServer();
     }
     const losses = new WeakMap<object, Map<unknown, number>>();

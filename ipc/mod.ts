@@ -69,6 +69,6 @@ export * from "./shared_list.ts";
 export * from "./shared_memory.ts";
 export * from "./shared_memory_error.ts";
 export * from "./simple_queue.ts";
-export * from "./value.ts";
 export * from "./tls_options.ts";
+export * from "./value.ts";
 export * from "./wait.ts";

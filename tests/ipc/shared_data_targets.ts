@@ -103,7 +103,10 @@ export async function useCopies(dict: SharedDict<string, Record<string, unknown>
   const carried = (await dict.get("circle"))!;
   assertStrictEquals(carried.self, carried);
   const bad = { deep: [() => {}] };
-  await assertRejects(() => dict.set("f", bad), TypeError, "found at value");
+  await assertRejects(() => dict.set("f", bad), TypeError, "found at value.deep[0]");
+  for (const top of [() => {}, Symbol("s"), new AbortController().signal]) {
+    await assertRejects(() => dict.set("f", top as never), TypeError, "Cannot carry");
+  }
   await assertRejects(() => dict.update({ fine: {}, bad }), TypeError);
   assertEquals(await dict.keys(), ["a", "circle"]);
   await dict.clear();

@@ -4,7 +4,9 @@ import {
   assertInstanceOf,
   assertRejects,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
+import { DictHome } from "../../ipc/_dict_home.ts";
 import {
   ConnectionClosedError,
   Event,
@@ -201,12 +203,39 @@ Deno.test("new SharedDict() takes pairs, a map or an object, and copies", async 
   }
 });
 
-Deno.test("SharedDict.popItem() takes time that does not grow with the dictionary", async () => {
-  const count = 50_000;
+Deno.test("SharedDict.popItem() looks through the keys once for many entries", async () => {
+  const count = 3_000;
   await using dict = new SharedDict<SharedDictKey, number>();
   await dict.update(Array.from({ length: count }, (_, i): [number, number] => [i, i]));
-  for (let i = count - 1; i >= 0; i--) assertEquals((await dict.popItem())[0], i);
-  assertEquals(await dict.size(), 0);
+  const { keys } = Map.prototype;
+  let calls = 0;
+  Map.prototype.keys = function () {
+    calls++;
+    return keys.call(this);
+  };
+  try {
+    for (let i = count - 1; i >= 0; i--) assertEquals((await dict.popItem())[0], i);
+  } finally {
+    Map.prototype.keys = keys;
+  }
+  assertEquals([await dict.size(), calls], [0, 1]);
+});
+
+Deno.test("SharedDict refuses a key of another kind also where it lives", () => {
+  const home = new DictHome("the dictionary");
+  const { methods } = home.seat();
+  const call = { signal: undefined };
+  const bad = { key: 1 };
+  for (
+    const use of [
+      () => methods.set!(call, 1, bad),
+      () => methods.setDefault!(call, 1, bad),
+      () => methods.update!(call, [["fine", 1], [bad, 2]]),
+      () => methods.add!(call, bad, 1),
+      () => methods.exchange!(call, [1], { values: [], stamp: 0 }, bad),
+    ]
+  ) assertThrows(use, TypeError, "Cannot use a key of the dictionary");
+  assertEquals(home.map.size, 0);
 });
 
 leakTest("SharedDict refuses use after close, here and elsewhere", async () => {

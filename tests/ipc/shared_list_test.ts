@@ -1,11 +1,12 @@
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { ConnectionClosedError, SharedDict, SharedList } from "../../ipc/mod.ts";
+import { ConnectionClosedError, Event, Queue, SharedDict, SharedList } from "../../ipc/mod.ts";
 import { Process } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
 import {
   computeMany,
   echo,
   iterateList,
+  putInner,
   searchInner,
   searchList,
   sortList,
@@ -97,4 +98,27 @@ Deno.test("SharedList refuses what cannot be carried, and use after close", asyn
     await assertRejects(use, ConnectionClosedError, "the list is closed");
   }
   assertEquals(String(list), "SharedList { closed }");
+});
+
+leakTest("SharedList knows an object of another process again by any handle", async () => {
+  await using outer = new SharedDict<string, [SharedDict<string, SharedList<number>>]>();
+  await using isThere = new Event();
+  await using done = new Queue<string>();
+  await using child = new Process({
+    module: MODULE,
+    target: putInner,
+    args: [outer as SharedDict<string, never>, isThere, done],
+    permissions: "inherit",
+  });
+  await child.start();
+  await Promise.race([isThere.wait(), child.result()]);
+  const [[dict], [again]] = [(await outer.get("theirs"))!, (await outer.get("theirs"))!];
+  const inner = (await dict.get("list"))!;
+  await using list = new SharedList<unknown>([inner, { inside: dict }, dict]);
+  assertEquals(again === dict, false);
+  assertEquals([await list.indexOf(again), await list.indexOf({ inside: again })], [2, 1]);
+  assertEquals(await list.count(again), 1);
+  await done.put("done");
+  await child.join();
+  await Promise.all([dict, again, inner].map((object) => object.close()));
 });

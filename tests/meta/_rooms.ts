@@ -4,6 +4,9 @@ import { ROOMS } from "./_project.ts";
 // The only folder inside of a topic.
 const INNER_FOLDER = "distributed/engines";
 
+/** Programs: entry points from which nothing is imported. */
+const PROGRAMS: readonly string[] = ["distributed/cli.ts"];
+
 /** Finds folders inside of topics; the paths are those of files. */
 export function findInnerFolders(files: readonly string[]): Problem[] {
   return files.filter((file) => isInRoom(file) && !isFolder(folderOf(file))).map((file) => ({
@@ -37,6 +40,8 @@ export function findModProblems(texts: ReadonlyMap<string, string>): Problem[] {
         problems.push({ where, message: `must not contain ${JSON.stringify(statement)}` });
       } else if (file.startsWith("_")) {
         problems.push({ where, message: `must not export the private file ${file}` });
+      } else if (PROGRAMS.includes(`${folder}/${file}`)) {
+        problems.push({ where, message: `must not export the program ${file}` });
       } else {
         exported.push(file);
       }
@@ -44,6 +49,7 @@ export function findModProblems(texts: ReadonlyMap<string, string>): Problem[] {
     problems.push(...findDisorder(where, exported));
     for (const path of texts.keys()) {
       if (folderOf(path) !== folder || !isPublic(path) || path === where) continue;
+      if (PROGRAMS.includes(path)) continue;
       const file = path.slice(folder.length + 1);
       if (exported.includes(file)) continue;
       problems.push({ where, message: `must export ${JSON.stringify(`./${file}`)}` });

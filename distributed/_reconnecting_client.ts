@@ -1,0 +1,281 @@
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
+import { TimeoutError } from "../coroutine/errors.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
+import { type Caller, callTarget, isProxy, makeProxy, targetOf } from "../ipc/_proxy.ts";
+import { type CallOptions, RemoteObject } from "../ipc/_session.ts";
+import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
+import { type ManagerClient, NativeClient } from "./_manager_client.ts";
+import { RetriesExhausted, retry, type RetrySettings } from "./_retry.ts";
+
+/** Options for {@linkcode ReconnectingClient}. */
+export interface ReconnectingOptions {
+  /** Where the manager is, for the texts of errors. */
+  readonly peer: string;
+  readonly settings: RetrySettings;
+  /** Connects once. */
+  open(options: WaitOptions): Promise<ManagerClient>;
+}
+
+/** What a lasting proxy stands for: what was asked for, and what the manager has lent for it last. */
+interface Lasting {
+  readonly typeid: string;
+  readonly args: readonly unknown[];
+  /** The proxy of the connection `client`. */
+  proxy: object;
+  client: ManagerClient;
+  /** Asks for it anew, once for all calls that wait for it. */
+  renewing: { readonly client: ManagerClient; readonly proxy: Promise<object> } | undefined;
+}
+
+const lasting = new WeakMap<object, Lasting>();
+
+/** What a lasting proxy stands for on the present connection; any other proxy stands for itself. */
+export function presentProxy<T extends object>(proxy: T): T {
+  return (lasting.get(proxy)?.proxy ?? proxy) as T;
+}
+
+/**
+ * A client that connects anew when its connection is lost.
+ *
+ * It does so when a call needs it, and tries for as long as a call waits: a client that nobody uses does nothing. What
+ * is in flight when the connection breaks is not repeated, since it may have been done.
+ */
+export class ReconnectingClient implements ManagerClient, Caller {
+  readonly #options: ReconnectingOptions;
+  readonly #lasting = new WeakMap<RemoteObject, Lasting>();
+  readonly #closing = new AbortController();
+  #client: ManagerClient | undefined;
+  /** A manager that is of no use any more, and why. */
+  #failed: { readonly error: unknown } | undefined;
+  /** Tries to connect, for those who wait. */
+  #round: { readonly promise: Promise<ManagerClient>; readonly stop: AbortController } | undefined;
+  #waiting = 0;
+
+  constructor(options: ReconnectingOptions) {
+    this.#options = options;
+  }
+
+  get isClosed(): boolean {
+    return this.#client === undefined || this.#client.isClosed;
+  }
+
+  /** Connects, or fails for good. */
+  async connect(options: WaitOptions): Promise<void> {
+    await this.#ready(options);
+  }
+
+  async create(typeid: string, args: readonly unknown[]): Promise<unknown> {
+    const client = await this.#ready({});
+    const made = await this.#using(client, () => client.create(typeid, args));
+    if (!isProxy(made)) return made;
+    return this.#lend({ typeid, args, proxy: made, client, renewing: undefined });
+  }
+
+  async call(
+    object: RemoteObject,
+    method: string,
+    args: readonly unknown[],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const what = this.#lasting.get(object)!;
+    this.#closing.signal.throwIfAborted();
+    let sent = args;
+    if (what.client !== this.#present()) {
+      const since = performance.now();
+      await this.#restore(what, waitOf(args, options));
+      sent = shorten(args, performance.now() - since);
+    }
+    const { client, proxy } = what;
+    return await this.#using(client, () => callTarget(targetOf(proxy), method, sent, options));
+  }
+
+  release(object: RemoteObject): void {
+    const what = this.#lasting.get(object);
+    if (what === undefined || what.client !== this.#present()) return;
+    void (what.proxy as AsyncDisposable)[Symbol.asyncDispose]();
+  }
+
+  referenceTo(object: RemoteObject): ReturnType<Caller["referenceTo"]> {
+    const { session, object: present } = targetOf(this.#lasting.get(object)!.proxy);
+    return session.referenceTo(present);
+  }
+
+  async shutdown(): Promise<void> {
+    const client = this.#present();
+    if (client === undefined) throw this.#lost();
+    await client.shutdown();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(
+      new ConnectionClosedError(
+        `Cannot call ${this.#options.peer}: the connection was closed here`,
+      ),
+    );
+    this.#round?.stop.abort(this.#closing.signal.reason);
+    await this.#client?.close();
+  }
+
+  // The connection
+
+  /** The connection, when it is there. */
+  #present(): ManagerClient | undefined {
+    return this.#client?.isClosed === false && !this.#closing.signal.aborted
+      ? this.#client
+      : undefined;
+  }
+
+  /** Waits until there is a connection. */
+  async #ready(options: WaitOptions): Promise<ManagerClient> {
+    options.signal?.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    if (this.#failed !== undefined) throw this.#failed.error;
+    const client = this.#present();
+    if (client !== undefined) return client;
+    const round = this.#round ??= this.#begin();
+    this.#waiting++;
+    try {
+      return await waitWithin(round.promise, options, (timeoutMs) => {
+        throw new TimeoutError(
+          `Cannot connect to ${this.#options.peer}: it could not be reached within ${timeoutMs} ms`,
+        );
+      });
+    } finally {
+      // Without anybody who waits there is nothing to try for.
+      if (--this.#waiting === 0 && this.#round === round) {
+        this.#round = undefined;
+        round.stop.abort();
+      }
+    }
+  }
+
+  #begin(): { promise: Promise<ManagerClient>; stop: AbortController } {
+    const stop = new AbortController();
+    // It is not of the task that happens to begin it.
+    const promise = runOutsideTasks(() => this.#connect(stop.signal));
+    promise.catch(() => {});
+    return { promise, stop };
+  }
+
+  async #connect(signal: AbortSignal): Promise<ManagerClient> {
+    const { peer, settings, open } = this.#options;
+    try {
+      const client = await retry(() => open({ signal }), settings, { signal });
+      if (signal.aborted) {
+        await client.close();
+        throw signal.reason;
+      }
+      this.#client = client;
+      return client;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const failure = error instanceof RetriesExhausted
+        ? new ConnectionLostError(
+          `Cannot connect to ${peer}: it could not be reached in ${error.attempts} tries`,
+          { cause: error.cause },
+        )
+        : error;
+      // A manager that refuses this client goes on refusing it.
+      if (!(error instanceof RetriesExhausted)) this.#failed = { error };
+      throw failure;
+    }
+  }
+
+  /** Does something over a connection, and drops the connection when it turns out to be lost. */
+  async #using<T>(client: ManagerClient, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      // A native connection knows by itself that it has ended. A client of a Python manager has many.
+      const isLost = error instanceof ConnectionLostError && !(client instanceof NativeClient);
+      if (isLost && this.#client === client) {
+        this.#client = undefined;
+        // What is still open of it is of no use.
+        void client.close().catch(() => {});
+      }
+      throw error;
+    }
+  }
+
+  #lost(): ConnectionLostError {
+    return new ConnectionLostError(`Lost the connection to ${this.#options.peer}`);
+  }
+
+  // Proxies
+
+  #lend(what: Lasting): object {
+    const { object } = targetOf(what.proxy);
+    const own = new RemoteObject(object.id, object.methods);
+    this.#lasting.set(own, what);
+    const proxy = makeProxy<object>(this, own, (bare) => {
+      // How Python's objects are iterated over.
+      if (!(Symbol.asyncIterator in what.proxy)) return;
+      Object.defineProperty(bare, Symbol.asyncIterator, {
+        value: () => (what.proxy as AsyncIterable<unknown>)[Symbol.asyncIterator](),
+      });
+    });
+    lasting.set(proxy, what);
+    return proxy;
+  }
+
+  /** Waits until a proxy stands for an object of the present connection. Nothing of the call has been sent. */
+  async #restore(what: Lasting, options: WaitOptions): Promise<void> {
+    const { signal } = options;
+    const end = performance.now() + checkTimeout(options.timeoutMs);
+    const left = () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
+    while (what.client !== this.#present()) {
+      const client = await this.#ready(left());
+      const renewing = this.#renew(what, client);
+      renewing.catch(() => {});
+      try {
+        await waitWithin(renewing, left(), (timeoutMs) => {
+          throw new TimeoutError(`${this.#options.peer} did not answer within ${timeoutMs} ms`);
+        });
+      } catch (error) {
+        // It was lost once more: the next one may last.
+        if (!(error instanceof ConnectionLostError) || this.#present() === client) throw error;
+      }
+    }
+  }
+
+  async #renew(what: Lasting, client: ManagerClient): Promise<void> {
+    if (what.client === client) return;
+    if (what.renewing?.client !== client) {
+      const proxy = runOutsideTasks(() => this.#askAgain(what, client));
+      what.renewing = { client, proxy };
+    }
+    const { renewing } = what;
+    try {
+      what.proxy = await renewing.proxy;
+      what.client = client;
+    } finally {
+      if (what.renewing === renewing) what.renewing = undefined;
+    }
+  }
+
+  async #askAgain({ typeid, args }: Lasting, client: ManagerClient): Promise<object> {
+    const made = await this.#using(client, () => client.create(typeid, args));
+    if (isProxy(made)) return made;
+    throw new TypeError(`Cannot use "${typeid}" again: the manager does not lend an object for it`);
+  }
+}
+
+/** The time limit and the signal of a call. */
+function waitOf(args: readonly unknown[], options: CallOptions): WaitOptions {
+  const last = (args.at(-1) ?? {}) as { signal?: unknown; timeoutMs?: unknown };
+  const inner = {
+    signal: last.signal instanceof AbortSignal ? last.signal : undefined,
+    timeoutMs: typeof last.timeoutMs === "number" ? last.timeoutMs : undefined,
+  };
+  const { signal = inner.signal, timeoutMs = inner.timeoutMs } = options;
+  return { signal, timeoutMs };
+}
+
+/** Takes the time that has been waited from the time limit of a call. */
+function shorten(args: readonly unknown[], waitedMs: number): readonly unknown[] {
+  const last = args.at(-1) as { timeoutMs?: unknown } | undefined | null;
+  if (typeof last?.timeoutMs !== "number") return args;
+  return [...args.slice(0, -1), { ...last, timeoutMs: Math.max(0, last.timeoutMs - waitedMs) }];
+}
