@@ -2,7 +2,6 @@ import { Delivery, type LentMethod, type Seat } from "../coroutine/_lending.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { currentScope } from "../coroutine/_current_scope.ts";
 import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
-import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
@@ -18,6 +17,7 @@ import {
   Message,
   SHORT_HEAD_BYTES,
 } from "./_messages.ts";
+import { OutputLine } from "./_output_line.ts";
 import {
   decodeArguments,
   encodeArguments,
@@ -87,6 +87,7 @@ export class Session {
   /** Above this many bytes that wait to leave, nothing is read. */
   mostUnsent = HIGH_WATER_BYTES;
   readonly #stream: FrameStream;
+  readonly #line: OutputLine;
   readonly #background: boolean;
   readonly #tally: { calls: number } | undefined;
   readonly #scope: ReferenceScope | undefined;
@@ -97,9 +98,6 @@ export class Session {
   readonly #closed = Promise.withResolvers<void>();
   #nextCall = 1;
   #nextLent = 1;
-  /** Settles when the last one who waits for room in the output has had its turn. */
-  #line: Promise<void> = Promise.resolve();
-  #inLine = 0;
   /** Calls in flight, and holds, that keep the process alive. */
   #holding = 0;
   #onData: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
@@ -108,6 +106,7 @@ export class Session {
 
   constructor(stream: FrameStream, options: SessionOptions) {
     this.#stream = stream;
+    this.#line = new OutputLine(stream, HIGH_WATER_BYTES);
     this.#background = options.background;
     this.#tally = options.tally;
     this.#scope = options.scope;
@@ -164,9 +163,7 @@ export class Session {
     signal?.throwIfAborted();
     until?.throwIfAborted();
     let leaveLine: (() => void) | undefined;
-    if (this.#inLine > 0 || this.#stream.bufferedBytes > HIGH_WATER_BYTES) {
-      leaveLine = await this.#waitInLine({ signal, timeoutMs }, until);
-    }
+    if (this.#line.isNeeded) leaveLine = await this.#line.enter({ signal, timeoutMs }, until);
     let id: number;
     try {
       if (this.#ended !== undefined) throw this.#ended.error;
@@ -186,37 +183,6 @@ export class Session {
       leaveLine?.();
     }
     return await this.#answer(id, method, { signal, timeoutMs, until, background });
-  }
-
-  /**
-   * Waits until there is room in the output, and until all who came before have used it.
-   *
-   * @returns Lets the next one go on.
-   */
-  async #waitInLine(options: WaitOptions, until?: AbortSignal): Promise<() => void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const leave = () => {
-      this.#inLine--;
-      resolve();
-    };
-    const turn = this.#line.then(() => this.#stream.drained(HIGH_WATER_BYTES));
-    const { promise: stopped, reject: stop } = Promise.withResolvers<void>();
-    const onUntil = () => stop(until?.reason);
-    until?.addEventListener("abort", onUntil);
-    this.#line = promise;
-    this.#inLine++;
-    try {
-      await waitWithin(Promise.race([turn, stopped]), options, (timeoutMs) => {
-        throw new TimeoutError(`${this.peer} took nothing of what was sent within ${timeoutMs} ms`);
-      });
-    } catch (error) {
-      // Those behind still wait for those before.
-      turn.then(leave);
-      throw error;
-    } finally {
-      until?.removeEventListener("abort", onUntil);
-    }
-    return leave;
   }
 
   /** Calls a method of the other side without waiting for an answer; an error there is not told. */
