@@ -122,13 +122,21 @@ export async function retry<T>(
   }
 }
 
+/** What the network says of those who are not there now. The errors have been explained, which keeps their names. */
+const UNREACHABLE = new Set([
+  "ConnectionAborted",
+  "ConnectionRefused",
+  "ConnectionReset",
+  "HostUnreachable",
+  "NetworkDown",
+  "NetworkUnreachable",
+  "TimedOut",
+  "TimeoutError",
+]);
+
 /** Whether another try may succeed. */
 function isUnreachable(error: unknown): boolean {
   if (error instanceof AuthenticationError || error instanceof ProtocolError) return false;
   if (error instanceof EngineUnavailableError || error instanceof ConnectionLostError) return true;
-  const { ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable } = Deno
-    .errors as unknown as Record<string, new () => Error>;
-  return [ConnectionRefused, ConnectionReset, TimedOut, HostUnreachable, NetworkUnreachable]
-    .some((kind) => kind !== undefined && error instanceof kind) ||
-    (error as Error | undefined)?.name === "TimeoutError";
+  return error instanceof Error && UNREACHABLE.has(error.name);
 }

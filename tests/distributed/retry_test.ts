@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { CancelledError, Queue, spawn, TimeoutError } from "../../coroutine/mod.ts";
+import { DEFAULT_RETRY, retry } from "../../distributed/_retry.ts";
 import {
   BaseManager,
   type BaseManagerOptions,
@@ -483,6 +484,29 @@ leakTest("BaseManager: with retry through a connection that is cut again and aga
   // Nothing was done twice, and what was answered was done.
   assertEquals(new Set(life.called).size, life.called.length);
   for (const value of kept) assert(life.called.includes(value));
+});
+
+Deno.test("retry() goes on after what passes, and ends with what does not", async () => {
+  const settings = { ...DEFAULT_RETRY, minTimeoutMs: 0 };
+  const { signal } = new AbortController();
+  for (const name of ["ConnectionRefused", "ConnectionReset", "HostUnreachable", "TimedOut"]) {
+    let tries = 0;
+    const attempt = () => {
+      // As the network's errors are when they have been explained.
+      if (++tries < 3) return Promise.reject(Object.assign(new Error(name), { name }));
+      return Promise.resolve(tries);
+    };
+    assertEquals(await retry(attempt, settings, { signal }), 3, name);
+  }
+  for (const error of [new TypeError("no"), new AuthenticationError("no")]) {
+    let tries = 0;
+    const attempt = () => {
+      tries++;
+      return Promise.reject(error);
+    };
+    assertEquals(await retry(attempt, settings, { signal }).catch((reason) => reason), error);
+    assertEquals(tries, 1);
+  }
 });
 
 const WRONG: [unknown, string][] = [
