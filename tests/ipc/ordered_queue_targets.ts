@@ -24,11 +24,6 @@ export async function putEach(queue: PriorityQueue<unknown>, items: unknown[]): 
   return results.map((result) => result.status === "fulfilled" ? "put" : result.reason.name);
 }
 
-/** Takes one, and never comes to say that it is done. */
-export async function takeForEver(queue: LifoQueue<unknown>): Promise<never> {
-  for (;;) await queue.get();
-}
-
 export async function work(queue: PriorityQueue<number>): Promise<number[]> {
   const taken: number[] = [];
   for (let i = 0; i < 3; i++) {
