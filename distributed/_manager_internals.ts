@@ -1,9 +1,7 @@
-import type { BaseManager } from "./base_manager.ts";
-
 /** What the classes of managers of this package need of `BaseManager`; set by `base_manager.ts`. */
 export interface ManagerInternals {
   /** Has a manager create an object. */
-  create(manager: BaseManager, typeid: string, args: readonly unknown[]): Promise<unknown>;
+  create(manager: object, typeid: string, args: readonly unknown[]): Promise<unknown>;
 }
 
 export const managerInternals = {} as ManagerInternals;

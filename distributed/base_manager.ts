@@ -179,7 +179,8 @@ export interface ManagerClass<Api, Base extends BaseManager = BaseManager> {
  */
 export class BaseManager implements AsyncDisposable {
   static {
-    managerInternals.create = (manager, typeid, args) => manager.#create(typeid, args);
+    managerInternals.create = (manager, typeid, args) =>
+      (manager as BaseManager).#create(typeid, args);
     seal(BaseManager);
   }
 

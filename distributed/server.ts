@@ -87,7 +87,11 @@ export interface ServerOptions extends ServerLimits {
   address: Address;
   /** The key that clients must have. */
   key: Uint8Array<ArrayBuffer>;
-  /** The module that exports what pools of the manager may call. */
+  /**
+   * The module that exports what pools of the manager may call.
+   *
+   * @default {undefined}
+   */
   module?: string | undefined;
   /** What is registered, by name. */
   registry: ReadonlyMap<string, Registration>;

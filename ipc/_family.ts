@@ -2,17 +2,12 @@ import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
 import type { Ticket } from "./_authentication.ts";
 import { type Connected, connectSession } from "./_connect.ts";
+import { Ending } from "./_ending.ts";
 import { familyKey, setFamilyKey } from "./_for_threads.ts";
 import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
-import {
-  type Connection,
-  type LentReference,
-  type Place,
-  placeName,
-  type ReferenceScope,
-} from "./_reference.ts";
+import { type LentReference, type Place, placeName, type ReferenceScope } from "./_reference.ts";
 import { type CallOptions, type RemoteObject, rootObject, type Session } from "./_session.ts";
 import type { Address } from "./address.ts";
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
@@ -43,6 +38,20 @@ export interface ExpectedChild {
   isRedeemed: boolean;
 }
 
+/** A connection on which objects are borrowed. */
+interface Connection {
+  readonly session: Session;
+  readonly root: RemoteObject;
+  /** Who is on the other side, for the texts of errors. */
+  readonly what: string;
+  /** Objects that are borrowed over it. */
+  borrowed: number;
+  /** Whether it stays when nothing is borrowed: the channel to the parent, a manager's. */
+  readonly lasting: boolean;
+  /** Whether nothing is borrowed over it any more and it is being closed. */
+  isLeaving: boolean;
+}
+
 let hub: FamilyHub | undefined;
 /** The connections that are open, by the names of their places. */
 const connections = new Map<string, Promise<Connection>>();
@@ -64,8 +73,9 @@ export async function joinFamily(
   const scope: ReferenceScope = { place: { port }, isFamily: true };
   const address = { hostname: LOOPBACK, port };
   const connected = await connectSession(address, { key, ticket, methods, scope });
-  scope.connection = lastingConnection(connected, "the parent process");
-  connections.set(placeName({ port }), Promise.resolve(scope.connection));
+  const connection = lastingConnection(connected, "the parent process");
+  scope.connection = connection;
+  connections.set(placeName({ port }), Promise.resolve(connection));
   return connected.session;
 }
 
@@ -190,7 +200,7 @@ export class Lending {
 export class Borrowing {
   readonly reference: LentReference;
   #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
-  readonly #closed = new AbortController();
+  readonly #closed = new Ending();
 
   constructor(reference: LentReference) {
     this.reference = reference;
@@ -213,7 +223,7 @@ export class Borrowing {
       withTask: true,
       ...options,
       // Whoever waits for an object that is given back meanwhile must not wait for ever.
-      until: this.#closed.signal,
+      until: this.#closed,
     });
   }
 
@@ -232,7 +242,7 @@ export class Borrowing {
 
   /** Gives the object back. */
   async close(): Promise<void> {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed.aborted) return;
     this.#closed.abort(
       new ConnectionClosedError("The object was given back before the call had its answer"),
     );
@@ -258,7 +268,7 @@ export class Borrowing {
 async function enter({ hostname, port, key, via }: LentReference): Promise<Connection> {
   const place = { hostname, port, key };
   const name = placeName(place);
-  for (const known of [via, await connections.get(name)]) {
+  for (const known of [via as Connection | undefined, await connections.get(name)]) {
     if (known === undefined) continue;
     if (!known.session.isClosed && !known.isLeaving) {
       known.borrowed++;

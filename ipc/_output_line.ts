@@ -1,6 +1,7 @@
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
+import type { EndSignal } from "./_ending.ts";
 import type { FrameStream } from "./_frame_stream.ts";
 
 /** Those who want to send while more waits to leave than is good: each has its turn, in the order in which they came. */
@@ -32,7 +33,7 @@ export class OutputLine {
    * @param until Stops it as well.
    * @returns Lets the next one go on.
    */
-  async enter(options: WaitOptions, until?: AbortSignal): Promise<() => void> {
+  async enter(options: WaitOptions, until?: EndSignal): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const leave = () => {
       this.#length--;

@@ -1,5 +1,4 @@
 import type { Loan } from "./_loan.ts";
-import type { RemoteObject, Session } from "./_session.ts";
 
 /**
  * References: what crosses in place of an object that is lent. How one is written and read depends on the
@@ -18,22 +17,8 @@ export interface Place {
 /** An object that another process lends. */
 export interface LentReference extends Place {
   readonly id: string;
-  /** The connection over which it came to be known, when that leads to where it lives. */
-  readonly via?: Connection | undefined;
-}
-
-/** A connection on which objects are borrowed. */
-export interface Connection {
-  readonly session: Session;
-  readonly root: RemoteObject;
-  /** Who is on the other side, for the texts of errors. */
-  readonly what: string;
-  /** Objects that are borrowed over it. */
-  borrowed: number;
-  /** Whether it stays when nothing is borrowed: the channel to the parent, a manager's. */
-  readonly lasting: boolean;
-  /** Whether nothing is borrowed over it any more and it is being closed. */
-  isLeaving: boolean;
+  /** The connection over which it came to be known, when that leads to where it lives. What it is knows `_family.ts`. */
+  readonly via?: object | undefined;
 }
 
 /** Objects of this process that a manager lends, by their names. */
@@ -56,7 +41,7 @@ export interface LendingTable {
 export interface ReferenceScope {
   /** Where the other side is, when this side has connected to it. */
   readonly place?: Place | undefined;
-  connection?: Connection | undefined;
+  connection?: object | undefined;
   /** What lends objects of this process to the other side; without it the family's hub does. */
   readonly table?: LendingTable | undefined;
   /** Whether the other side belongs to the family, and may know the keys that this process knows. */

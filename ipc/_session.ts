@@ -6,6 +6,7 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
 import { decode, encode } from "./_encoding.ts";
+import type { EndSignal } from "./_ending.ts";
 import type { FrameStream } from "./_frame_stream.ts";
 import { Loan } from "./_loan.ts";
 import {
@@ -63,7 +64,7 @@ export interface CallOptions extends WaitOptions {
   /** Whether the call, when it has no signal, ends with the task that makes it. */
   withTask?: boolean | undefined;
   /** Ends the call as well. */
-  until?: AbortSignal | undefined;
+  until?: EndSignal | undefined;
 }
 
 /** In place of a signal, for calls that do not end with the task that makes them. */
@@ -327,7 +328,7 @@ export class Session {
     };
     this.#outgoing.set(id, call);
     if (!background && this.#holding++ === 0 && this.#background) this.#stream.ref();
-    until?.addEventListener("abort", onUntil, { once: true });
+    until?.addEventListener("abort", onUntil);
     if (signal !== NEVER) {
       const onCancel = (reason: unknown) => {
         fromTask = { reason };
