@@ -67,7 +67,12 @@ async function measure(workers: number): Promise<Line> {
   try {
     const { port } = await next("serves");
     const begun = performance.now();
-    for (const count of share(workers)) children.push(start("work", [port, count]));
+    for (const count of share(workers)) {
+      const child = start("work", [port, count]);
+      children.push(child);
+      // The master would wait for workers that do not come.
+      child.status.then(({ success }) => success || children.forEach(kill));
+    }
     const connected = await next("connected");
     const connectSeconds = (performance.now() - begun) / 1000;
     const done = await next("done");

@@ -194,17 +194,14 @@ export class RpcCalls {
   #lendStream(name: string, made: unknown, extra: Extra | undefined): Loan {
     this.#checkRoom(name);
     this.#streams++;
-    const source = new RpcSource(made, {
-      end: extra?.end,
-      onEnd: () => {
-        this.#streams--;
-        extra?.over();
-      },
-    });
+    const source = new RpcSource(made, { end: extra?.end, onEnd: () => extra?.over() });
     const end = () => this.#run(() => source.end());
     return new SeatLoan({
       methods: { pull: (_call, credit) => source.pull(credit), end },
-      leave: () => void end().catch(this.#options.onError),
+      leave: () => {
+        this.#streams--;
+        end().catch(this.#options.onError);
+      },
     });
   }
 

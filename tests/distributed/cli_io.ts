@@ -1,6 +1,7 @@
 import type { CommandIo, Screen, Stop } from "../../distributed/_cli_command.ts";
 import { runCommandLine } from "../../distributed/_cli_main.ts";
 import { guard } from "../support/guard.ts";
+import { settle } from "../support/settle.ts";
 
 /** The world around a command that runs in the tests' own process. */
 export class FakeIo implements CommandIo, Stop {
@@ -164,4 +165,33 @@ export class ServedQueues implements AsyncDisposable {
     await this.ended();
     await Deno.remove(this.#key);
   }
+}
+
+/** What workers of the tests run. */
+export const JOBS: string = new URL("./fixtures/cli_jobs.ts", import.meta.url).href;
+
+/** A worker of the server, in this process. */
+export function startWorker(
+  served: ServedQueues,
+  ...args: string[]
+): { io: FakeIo; code: Promise<number> } {
+  const io = new FakeIo();
+  const code = runCommandLine(["worker", JOBS, ...served.place, ...args], io);
+  return { io, code };
+}
+
+/** Waits until the first queue of a server is in a state. */
+export async function waitFor(
+  served: ServedQueues,
+  isSo: (queue: Record<string, number>) => boolean,
+): Promise<void> {
+  const looking = async (): Promise<void> => {
+    for (;;) {
+      const { out } = await runCommand(["stats", ...served.place, "--json"]);
+      const [queue] = Object.values(JSON.parse(out).queues);
+      if (isSo(queue as Record<string, number>)) return;
+      await settle();
+    }
+  };
+  await guard(looking(), () => "a state of the queue");
 }

@@ -2,25 +2,12 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { COMMANDS, runCommandLine } from "../../distributed/_cli_main.ts";
 import { BaseManager, WorkerPool } from "../../distributed/mod.ts";
 import { formatAddress } from "../../ipc/mod.ts";
-import { createGates } from "../support/gate.ts";
 import { freePort } from "../support/free_port.ts";
 import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
-import { assertPending, settle } from "../support/settle.ts";
+import { assertPending } from "../support/settle.ts";
 import * as certificates from "./fixtures/tls_certificates.ts";
-import { FakeIo, FakeScreen, runCommand, ServedQueues } from "./cli_io.ts";
-
-const JOBS = new URL("./fixtures/cli_jobs.ts", import.meta.url).href;
-
-/** A worker of the server, in this process. */
-function startWorker(
-  served: ServedQueues,
-  ...args: string[]
-): { io: FakeIo; code: Promise<number> } {
-  const io = new FakeIo();
-  const code = runCommandLine(["worker", JOBS, ...served.place, ...args], io);
-  return { io, code };
-}
+import { FakeIo, JOBS, runCommand, ServedQueues, startWorker, waitFor } from "./cli_io.ts";
 
 // Help and usage
 
@@ -320,6 +307,9 @@ leakTest(
         assertEquals(code, 4, err);
         assertMatch(err, /^Wrong key: [^\n]*$/);
       }
+      // The server tells of it, though not of each.
+      const told = served.io.complaints.filter((line) => line.startsWith("Refused a connection: "));
+      assertEquals(told.length, 1, served.io.text);
     } finally {
       await Deno.remove(wrong);
     }
@@ -428,88 +418,6 @@ leakTest(
   },
 );
 
-// Watching
-
-leakTest("manyhands stats tells of queues and workers, without steering the terminal", async () => {
-  await using served = await ServedQueues.start("--queue", "tasks", "--queue", "images");
-  const worker = startWorker(served, "--name", "evil\x1b[2Jname", "--concurrency", "3");
-  await runCommand(["put", ...served.place, "square", "2", "--wait"]);
-  await runCommand(["put", ...served.place, "--queue", "images", "cat"]);
-  const { code, out } = await runCommand(["stats", ...served.place]);
-  assertEquals(code, 0);
-  assertMatch(out, /^Up .*, \d+ connections, 0 refused, \d+ calls$/m);
-  assertMatch(out, /^QUEUE +READY +DELAYED +LEASED +OLDEST/m);
-  assertMatch(out, /^images +1 +0 +0 +\d+ ms /m);
-  assertMatch(out, /^evil\?\[2Jname +tasks +3 +0 +1 +0 +0$/m);
-  assert(!out.includes("\x1b"));
-  worker.io.stop();
-  await worker.code;
-});
-
-leakTest("manyhands top prints a line a queue where there is no terminal", async () => {
-  await using served = await ServedQueues.start("--queue", "a", "--queue", "b");
-  await runCommand(["put", ...served.place, "--queue", "b", "cat"]);
-  const { code, io } = await runCommand([
-    "top",
-    ...served.place,
-    "--count",
-    "2",
-    "--interval",
-    "20",
-  ]);
-  assertEquals([code, io.printed.length], [0, 4]);
-  assertMatch(
-    io.printed[1]!,
-    /^b: ready 1, delayed 0, leased 0, oldest \d+ ms, put -\/s, done -\/s/,
-  );
-  assertMatch(io.printed[3]!, /^b: ready 1, .* put 0\.0\/s, done 0\.0\/s, workers 0, dead 0$/);
-});
-
-leakTest("manyhands top redraws a terminal until q, Ctrl-C or a signal", async () => {
-  await using served = await ServedQueues.start();
-  for (const key of ["q", "\x03", "signal"]) {
-    const io = new FakeIo();
-    const screen = io.screen = new FakeScreen(30);
-    const { drawnTwice } = createGates("drawnTwice");
-    screen.onWrite = () => {
-      if (screen.drawn.length === 3) drawnTwice.open();
-    };
-    const ended = runCommand(["top", ...served.place, "--interval", "1"], io);
-    await guard(drawnTwice.wait(), () => "two drawings");
-    screen.press("x");
-    if (key === "signal") io.stop();
-    else screen.press(key);
-    const { code, out } = await ended;
-    assertEquals([code, out], [0, ""]);
-    assertEquals([screen.drawn[0], screen.drawn.at(-1)], ["\x1b[?25l", "\x1b[?25h"]);
-    const frame = screen.drawn[1]!;
-    assert(frame.startsWith("\x1b[H\x1b[2Jmanyhands top - 127.0.0.1"), frame);
-    for (const line of frame.slice(7).split("\r\n")) assert(line.length <= 30, line);
-  }
-});
-
-leakTest("manyhands top ends with code 3 when the server is gone", async () => {
-  const served = await ServedQueues.start();
-  const io = new FakeIo();
-  const ended = runCommand(["top", ...served.place, "--interval", "5"], io);
-  await io.line(/^tasks: /);
-  await served[Symbol.asyncDispose]();
-  const { code, err } = await ended;
-  assertEquals(code, 3, err);
-});
-
-leakTest("manyhands ping measures round trips", async () => {
-  await using served = await ServedQueues.start();
-  const args = ["ping", ...served.place, "--count", "3", "--interval", "0"];
-  const { code, out } = await runCommand(args);
-  assertEquals(code, 0);
-  assertMatch(out, /^Connected to 127\.0\.0\.1:\d+ in [\d.]+ ms, the key is right\nRound trip 1: /);
-  assertMatch(out, /^Round trip 3: [\d.]+ ms\nleast \/ median \/ most: /m);
-  const figures = JSON.parse((await runCommand([...args, "--json"])).out);
-  assertEquals(figures.count, 3);
-  assert(figures.leastMs <= figures.medianMs && figures.medianMs <= figures.mostMs);
-});
-
 // The end
 
 leakTest("manyhands serve ends in order: nothing more is put, what is there is done", async () => {
@@ -579,19 +487,3 @@ leakTest("manyhands serve says why it cannot listen", async () => {
   assertEquals(code, 1);
   assertMatch(err, /^Cannot listen on 127\.0\.0\.1:\d+: the port is taken$/);
 });
-
-/** Waits until the first queue of a server is in a state. */
-async function waitFor(
-  served: ServedQueues,
-  isSo: (queue: Record<string, number>) => boolean,
-): Promise<void> {
-  const looking = async (): Promise<void> => {
-    for (;;) {
-      const { out } = await runCommand(["stats", ...served.place, "--json"]);
-      const [queue] = Object.values(JSON.parse(out).queues);
-      if (isSo(queue as Record<string, number>)) return;
-      await settle();
-    }
-  };
-  await guard(looking(), () => "a state of the queue");
-}

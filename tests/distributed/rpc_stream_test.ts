@@ -51,20 +51,20 @@ leakTest("RpcStream that is left early closes the generator on the server", asyn
   // The loop has waited for it.
   assertEquals(closed.isOpen, true);
   assert(state.made <= 3 + 256 + 1);
-  assertEquals(served.server.statistics().streams, 0);
+  await until(() => served.server.statistics().streams === 0);
 });
 
 leakTest("RpcStream is ahead by lookAhead values and no more", async () => {
-  for (const [lookAhead, most] of [[0, 2], [1, 3], [8, 10]] as const) {
+  for (const [lookAhead, taken, least, most] of [[0, 2, 2, 2], [1, 2, 3, 3], [8, 5, 12, 13]]) {
     const { count, state } = createCounter();
     await using served = await serve({ count }, {}, { lookAhead });
     const iterator = served.api.count()[Symbol.asyncIterator]();
     await settle();
     assertEquals(state.made, 0);
-    assertEquals((await iterator.next()).value, 0);
-    assertEquals((await iterator.next()).value, 1);
+    for (let n = 0; n < taken!; n++) assertEquals((await iterator.next()).value, n);
+    await until(() => state.made >= least!);
     for (let turn = 0; turn < 5; turn++) await settle();
-    assert(state.made <= most, `${state.made} values were made with a lookAhead of ${lookAhead}`);
+    assert(state.made <= most!, `${state.made} values were made with a lookAhead of ${lookAhead}`);
     await iterator.return();
   }
 });

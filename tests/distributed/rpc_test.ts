@@ -2,22 +2,23 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
-  assertMatch,
   assertNotEquals,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { CancelledError, currentTask, sleep, spawn, TimeoutError } from "../../coroutine/mod.ts";
 import {
-  AuthenticationError,
-  ConnectionClosedError,
-  ConnectionLostError,
-  ProtocolError,
-} from "../../ipc/mod.ts";
+  CancelledError,
+  ContextVar,
+  currentTask,
+  sleep,
+  spawn,
+  TimeoutError,
+} from "../../coroutine/mod.ts";
+import { AuthenticationError, ConnectionLostError, ProtocolError } from "../../ipc/mod.ts";
 import { connectSession } from "../../ipc/_connect.ts";
-import { type RemoteObject, rootObject } from "../../ipc/_session.ts";
+import type { RemoteObject } from "../../ipc/_session.ts";
 import {
   BaseManager,
   type Rpc,
@@ -26,22 +27,12 @@ import {
   type RpcObject,
   RpcServer,
   type RpcStream,
-  rpcTimeLeftMs,
 } from "../../distributed/mod.ts";
 import * as certificates from "./fixtures/tls_certificates.ts";
 import { Gate } from "../support/gate.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending, settle } from "../support/settle.ts";
-import {
-  connect,
-  createCounter,
-  createWaiter,
-  KEY,
-  LONG_MS,
-  serve,
-  type Served,
-  until,
-} from "./_rpc.ts";
+import { connect, KEY, LONG_MS, serve, type Served, until } from "./_rpc.ts";
 
 /** Whether two types are the same; a wrong `true` does not compile. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
@@ -138,10 +129,16 @@ leakTest("RpcServer runs a call as a task of its own", async () => {
   assertEquals(names, ["name", "name"]);
 });
 
-leakTest("RpcServer that was made in a task serves after the task was cancelled", async () => {
-  let served: Served<{ wait(): Promise<string> }> | undefined;
+leakTest("RpcServer and a client that were made in a task go on when it is cancelled", async () => {
+  const api = {
+    wait: () => sleep(1, { result: "done" }),
+    async *double(numbers: AsyncIterable<number>) {
+      for await (const n of numbers) yield 2 * n;
+    },
+  };
+  let served: Served<typeof api> | undefined;
   const task = spawn(async () => {
-    served = await serve({ wait: () => sleep(1, { result: "done" }) });
+    served = await serve(api);
     await sleep(LONG_MS);
   });
   await until(() => served !== undefined);
@@ -149,6 +146,23 @@ leakTest("RpcServer that was made in a task serves after the task was cancelled"
   await task.join();
   await using there = served!;
   assertEquals(await there.api.wait(), "done");
+  const numbers = async function* () {
+    for (const n of [1, 2]) yield await sleep(1, { result: n });
+  };
+  assertEquals(await Array.fromAsync(there.api.double(numbers())), [2, 4]);
+});
+
+leakTest("RpcServer runs calls and streams without the context of who has made it", async () => {
+  const place = new ContextVar("place", { default: "nowhere" });
+  const api = {
+    get: () => place.get(),
+    *stream() {
+      yield place.get();
+    },
+  };
+  await using served = await place.run("inside", () => serve(api));
+  assertEquals(await served.api.get(), "nowhere");
+  assertEquals(await Array.fromAsync(served.api.stream()), ["nowhere"]);
 });
 
 // What can be called
@@ -351,173 +365,6 @@ leakTest("RpcServer says what a result cannot be", async () => {
   await assertRejects(() => served.api.fn(), TypeError, "Cannot carry a function");
   const f = served.api.fn as unknown as (x: unknown) => Promise<unknown>;
   await assertRejects(() => f(() => 1), TypeError, "Cannot carry a function");
-});
-
-// Cancelling and time
-
-leakTest("RpcServer cancels a function whose caller's task is cancelled", async () => {
-  const waiter = createWaiter();
-  await using served = await serve({ wait: waiter.wait });
-  const caller = spawn(() => served.api.wait());
-  await waiter.started.wait();
-  caller.cancel();
-  await assertRejects(async () => await caller, CancelledError);
-  assertInstanceOf(await waiter.ended, CancelledError);
-  await until(() => served.server.statistics().calls === 0);
-});
-
-leakTest(
-  "RpcClient.within() ends calls with a signal, of a function and of an object",
-  async () => {
-    const waiters = [createWaiter(), createWaiter()];
-    class Thing {
-      wait = undefined;
-      stay() {
-        return waiters[1]!.wait();
-      }
-    }
-    await using served = await serve({ wait: waiters[0]!.wait, Thing });
-    await using thing = await served.api.Thing.create();
-    const controller = new AbortController();
-    const { signal } = controller;
-    const calls = [
-      RpcClient.within(served.api, { signal }).wait(),
-      RpcClient.within(thing, { signal }).stay(),
-    ];
-    for (const { started } of waiters) await started.wait();
-    const reason = new Error("enough");
-    controller.abort(reason);
-    for (const call of calls) assertStrictEquals(await call.catch((error) => error), reason);
-    for (const { ended } of waiters) assertInstanceOf(await ended, CancelledError);
-    // Looked at first.
-    const late = RpcClient.within(served.api, { signal });
-    assertStrictEquals(await late.wait().catch((error) => error), reason);
-    assertThrows(() => RpcClient.within({}, {}), TypeError, 'expected the "api" of a client');
-    assertThrows(() => RpcClient.within(served.api, { timeoutMs: -1 }), RangeError);
-  },
-);
-
-leakTest(
-  "RpcServer gives a function a signal in place of the one of its last argument",
-  async () => {
-    const started = new Gate();
-    const seen = Promise.withResolvers<{ options: { a: number }; reason: unknown }>();
-    const api = {
-      async wait(options: { a: number; signal: AbortSignal }) {
-        started.open();
-        await new Promise<void>((resolve) =>
-          options.signal.addEventListener("abort", () => resolve())
-        );
-        // Told by the signal: the next wait is a part of the cleaning up.
-        await sleep(1);
-        seen.resolve({ options: { a: options.a }, reason: options.signal.reason });
-      },
-    };
-    await using served = await serve(api);
-    const controller = new AbortController();
-    const call = served.api.wait({ a: 1, signal: controller.signal });
-    await started.wait();
-    const reason = new Error("enough");
-    controller.abort(reason);
-    assertStrictEquals(await call.catch((error) => error), reason);
-    const { options, reason: there } = await seen.promise;
-    assertEquals(options, { a: 1 });
-    assertInstanceOf(there, DOMException);
-  },
-);
-
-leakTest("RpcClient.within() limits the time of a call, which the function knows", async () => {
-  const left = Promise.withResolvers<number>();
-  const ended = Promise.withResolvers<unknown>();
-  await using served = await serve({
-    async wait() {
-      left.resolve(rpcTimeLeftMs());
-      try {
-        await sleep(LONG_MS);
-      } catch (error) {
-        ended.resolve(error);
-        throw error;
-      }
-    },
-  });
-  const error = await assertRejects(
-    () => RpcClient.within(served.api, { timeoutMs: 80 }).wait(),
-    TimeoutError,
-  );
-  assertMatch(error.message, /80 ms/);
-  const first = await left.promise;
-  assert(first > 0 && first <= 80, `${first}`);
-  assertInstanceOf(await ended.promise, CancelledError);
-});
-
-leakTest("RpcServer ends a call in time also when its caller has gone silent", async () => {
-  const ended = Promise.withResolvers<unknown>();
-  await using served = await serve({
-    wait: () => sleep(LONG_MS).catch((error) => ended.resolve(error)),
-  });
-  const said = Promise.withResolvers<unknown>();
-  const { session, root } = await connectSession(served.server.address, {
-    key: new TextEncoder().encode(KEY),
-    methods: { welcome: (_, token) => said.resolve(token), pull() {}, end() {} },
-  });
-  const object = await session.call(root, "open", [await said.promise]) as RemoteObject;
-  // This client has no limit of its own, and so tells nobody that the time is over.
-  const call = session.call(object, "wait", [{ timeoutMs: 20 }]);
-  assertInstanceOf(await ended.promise, CancelledError);
-  await call.catch(() => {});
-  await session.close();
-  assertEquals(rootObject({ methods: [] }).methods, []);
-});
-
-leakTest("rpcTimeLeftMs() is inherited by calls to a third server", async () => {
-  await using last = await serve({ left: () => rpcTimeLeftMs() });
-  await using middle = await serve({
-    left: async (): Promise<[number, number]> => [await last.api.left(), rpcTimeLeftMs()],
-    shorter: () => RpcClient.within(last.api, { timeoutMs: 500 }).left(),
-  });
-  const limited = RpcClient.within(middle.api, { timeoutMs: LONG_MS });
-  const [there, after] = await limited.left();
-  assert(there > LONG_MS / 2 && there <= LONG_MS, `${there}`);
-  assert(after > LONG_MS / 2 && after <= LONG_MS, `${after}`);
-  assert(await limited.shorter() <= 500);
-  // Without a limit there is none; what is over is not even called.
-  assertEquals(await middle.api.left(), [Infinity, Infinity]);
-  assertEquals(rpcTimeLeftMs(), Infinity);
-  await assertRejects(
-    () => RpcClient.within(last.api, { timeoutMs: 0 }).left(),
-    TimeoutError,
-    'Cannot call "left": the time is over',
-  );
-});
-
-leakTest("RpcServer cancels functions whose client is gone, and frees its objects", async () => {
-  const waiter = createWaiter();
-  const { count, closed } = createCounter();
-  const disposed = new Gate();
-  class Thing implements AsyncDisposable {
-    async [Symbol.asyncDispose]() {
-      await sleep(0);
-      disposed.open();
-    }
-  }
-  await using served = await serve({ wait: waiter.wait, count, Thing });
-  const client = await connect<typeof served.api>(served.server) as unknown as RpcClient<
-    { wait(): Promise<void>; count: typeof count; Thing: typeof Thing }
-  >;
-  const call = client.api.wait();
-  const iterator = client.api.count()[Symbol.asyncIterator]();
-  assertEquals((await iterator.next()).value, 0);
-  await client.api.Thing.create();
-  await waiter.started.wait();
-  const { calls, objects, streams } = served.server.statistics();
-  assertEquals({ calls, objects, streams }, { calls: 1, objects: 1, streams: 1 });
-  await Promise.all([client.close(), assertRejects(() => call, ConnectionClosedError)]);
-  assertInstanceOf(await waiter.ended, CancelledError);
-  await closed.wait();
-  await disposed.wait();
-  await until(() => served.server.statistics().connections === 1);
-  await until(() => served.server.statistics().objects === 0);
-  assertEquals(served.server.statistics().streams, 0);
 });
 
 // Life
