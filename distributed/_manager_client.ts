@@ -28,7 +28,7 @@ export class NativeClient implements ManagerClient {
   /** Connects, and has both sides prove the key. */
   static async connect(address: Address, options: ConnectOptions): Promise<NativeClient> {
     const scope: ReferenceScope = {
-      place: placeOf(address, options.key),
+      place: placeOf(address, options.key, options.tls),
       isFamily: isFamilyKey(options.key),
     };
     const connected = await connectSession(address, { ...options, scope });

@@ -9,6 +9,7 @@ import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
 import { type LentReference, type Place, placeName, type ReferenceScope } from "./_reference.ts";
 import { type CallOptions, type RemoteObject, rootObject, type Session } from "./_session.ts";
+import type { TlsOptions } from "./tls_options.ts";
 import type { Address } from "./address.ts";
 import { ConnectionClosedError, ConnectionLostError } from "./errors.ts";
 
@@ -90,13 +91,18 @@ export function isFamilyKey(given: Uint8Array): boolean {
 }
 
 /** Where a hub is, for references to what it lends. */
-export function placeOf({ hostname, port }: Address, hubKey: Uint8Array): Place {
+export function placeOf(
+  { hostname, port }: Address,
+  hubKey: Uint8Array,
+  tls?: TlsOptions,
+): Place {
   const isFamily = isFamilyKey(hubKey);
   const isHere = ["127.0.0.1", "localhost", "0.0.0.0"].includes(hostname);
   return {
     hostname: isFamily && isHere ? undefined : hostname,
     port,
     key: isFamily ? undefined : hubKey.toHex(),
+    tls,
   };
 }
 
@@ -265,8 +271,8 @@ export class Borrowing {
 }
 
 /** A connection on which one more object may be borrowed. Each call is followed by {@linkcode leave}. */
-async function enter({ hostname, port, key, via }: LentReference): Promise<Connection> {
-  const place = { hostname, port, key };
+async function enter({ hostname, port, key, tls, via }: LentReference): Promise<Connection> {
+  const place = { hostname, port, key, tls };
   const name = placeName(place);
   for (const known of [via as Connection | undefined, await connections.get(name)]) {
     if (known === undefined) continue;
@@ -280,6 +286,7 @@ async function enter({ hostname, port, key, via }: LentReference): Promise<Conne
   const opening = runOutsideTasks(() =>
     connectSession({ hostname: hostname ?? LOOPBACK, port }, {
       key: key === undefined ? familyKey() : Uint8Array.fromHex(key),
+      tls,
       scope,
     })
   ).then((connected) => {

@@ -11,6 +11,9 @@ import { ConnectionLostError, ProtocolError } from "./errors.ts";
  */
 
 const SMALL_BUFFER = 64 * 1024;
+
+/** The buffer for what is sent begins as large: of a thousand connections most say little. */
+const FIRST_OUTPUT = 4 * 1024;
 /** A buffer that has grown is used again up to this size, while frames are large. */
 const LARGEST_KEPT_BUFFER = 2 * 1024 * 1024;
 const LARGEST_SHORT_FRAME = 0x7fff_ffff;
@@ -278,7 +281,7 @@ class InputBuffer {
 
 /** Frames that wait to leave: one chunk is being written while the next one fills. */
 class OutputBuffer {
-  #bytes = new Uint8Array(SMALL_BUFFER);
+  #bytes = new Uint8Array(FIRST_OUTPUT);
   #view = new DataView(this.#bytes.buffer);
   #spare: Uint8Array<ArrayBuffer> | undefined;
   #end = 0;
@@ -323,10 +326,10 @@ class OutputBuffer {
     if (this.#end === 0) return undefined;
     const chunk = this.#bytes.subarray(0, this.#end);
     this.sending = this.#end;
-    const next = this.#spare ?? new Uint8Array(SMALL_BUFFER);
+    const next = this.#spare ?? new Uint8Array(FIRST_OUTPUT);
     const { length } = this.#bytes;
-    const isWorthIt = length <= LARGEST_KEPT_BUFFER && chunk.length > SMALL_BUFFER;
-    this.#spare = length === SMALL_BUFFER || isWorthIt ? this.#bytes : undefined;
+    const isWorthIt = length <= LARGEST_KEPT_BUFFER && chunk.length > FIRST_OUTPUT;
+    this.#spare = length === FIRST_OUTPUT || isWorthIt ? this.#bytes : undefined;
     this.#use(next, 0);
     return chunk;
   }

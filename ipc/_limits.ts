@@ -8,7 +8,7 @@ export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 20_000;
 export const DEFAULT_MAX_CONNECTIONS = 10_000;
 
 /** The most connections that have not proved the key yet. With more, the oldest of them is closed. */
-export const MAX_HANDSHAKES = 256;
+export const MAX_HANDSHAKES = 1_024;
 
 /** The largest first message. */
 export const MAX_HELLO_BYTES = 256 * 1024;

@@ -1,4 +1,5 @@
 import type { Loan } from "./_loan.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 /**
  * References: what crosses in place of an object that is lent. How one is written and read depends on the
@@ -12,6 +13,8 @@ export interface Place {
   readonly port: number;
   /** Its key in hexadecimal; missing when it is the family's. */
   readonly key?: string | undefined;
+  /** How the connection is encrypted, if it is. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** An object that another process lends. */
@@ -56,6 +59,7 @@ export interface WireReference {
   readonly port?: number | undefined;
   readonly hostname?: string | undefined;
   readonly key?: string | undefined;
+  readonly tls?: TlsOptions | undefined;
 }
 
 let current: ReferenceScope | undefined;
@@ -86,16 +90,18 @@ export function writeOwn(id: string): WireReference {
  *
  * @throws {TypeError} When the other side would need a key that is not its business.
  */
-export function writeBorrowed({ hostname, port, key, id }: LentReference): WireReference {
+export function writeBorrowed({ hostname, port, key, tls, id }: LentReference): WireReference {
   const there = current?.place;
   if (there !== undefined && isSame(there, { hostname, port, key })) return { id, of: "receiver" };
-  if (key === undefined) return hostname === undefined ? { port, id } : { hostname, port, id };
+  if (key === undefined && tls === undefined) {
+    return hostname === undefined ? { port, id } : { hostname, port, id };
+  }
   if (current !== undefined && !current.isFamily) {
     throw new TypeError(
       `Cannot pass on the object: it lives at ${hostname}:${port}, and the key of that is for this program only`,
     );
   }
-  return { hostname, port, key, id };
+  return { hostname, port, key, tls, id };
 }
 
 /**
@@ -104,7 +110,7 @@ export function writeBorrowed({ hostname, port, key, id }: LentReference): WireR
  * @param what What it stands for, for the texts of errors: `a lock`.
  */
 export function readReference(data: unknown, what: string): LentReference {
-  const { id, of, hostname, port, key } = (data ?? {}) as Partial<WireReference>;
+  const { id, of, hostname, port, key, tls } = (data ?? {}) as Partial<WireReference>;
   if (typeof id === "string") {
     const place = current?.place;
     if (of === "receiver") return { id, port: 0 };
@@ -112,7 +118,7 @@ export function readReference(data: unknown, what: string): LentReference {
     if (
       of === undefined && Number.isInteger(port) &&
       [hostname, key].every((text) => text === undefined || typeof text === "string")
-    ) return { hostname, port: port!, key, id };
+    ) return { hostname, port: port!, key, tls, id };
   }
   throw new TypeError(`Cannot receive ${what}: its reference is not well formed`);
 }

@@ -126,3 +126,11 @@ export async function usePool(pool: PoolProxy, sums: SharedList<number>): Promis
   if (!(pool instanceof PoolProxy)) throw new TypeError("no pool");
   await sums.push(await pool.apply(add, [20, 22]));
 }
+
+/** Uses a proxy and a list, and tells in the list what the proxy answered. */
+export async function pushCount(
+  counter: Remote<Counter>,
+  list: SharedList<number>,
+): Promise<void> {
+  await list.push(await counter.add(2));
+}

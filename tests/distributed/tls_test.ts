@@ -5,6 +5,7 @@ import {
   type BaseManagerOptions,
   type Server,
   serveTasks,
+  SyncManager,
   WorkerPool,
 } from "../../distributed/mod.ts";
 import {
@@ -12,13 +13,16 @@ import {
   AuthenticationError,
   ConnectionLostError,
   ProtocolError,
+  type SharedList,
   type TlsOptions,
 } from "../../ipc/mod.ts";
+import { Process } from "../../process/mod.ts";
 import { Relay } from "../faults/relay.ts";
 import { leakTest } from "../support/leaks.ts";
 import { pythonAvailable, runPython } from "../support/python.ts";
 import { settle } from "../support/settle.ts";
 import * as certificates from "./fixtures/tls_certificates.ts";
+import { Counter, pushCount } from "./sync_targets.ts";
 import { getPid } from "./targets.ts";
 
 const { authority, server: serverPair, client: clientPair } = certificates;
@@ -405,3 +409,24 @@ Deno.test("BaseManager.getServer() refuses tls without a certificate", () => {
   const manager = new Manager({ authkey: "key", tls: CLIENT });
   assertThrows(() => manager.getServer(), TypeError, 'the "cert" and the "key" of the server');
 });
+
+leakTest(
+  "BaseManager: what is passed to another process is reached by tls from there, too",
+  async () => {
+    const Sharing = SyncManager.register("counter", { callable: () => new Counter() });
+    await using server = new Sharing({ authkey: "key", tls: SERVER }).getServer();
+    const manager = new Sharing({ address: server.address, authkey: "key", tls: CLIENT });
+    await using _manager = manager;
+    await manager.connect();
+    await using list = await manager.list<number>();
+    await using counter = await manager.counter();
+    await using child = new Process({
+      module: import.meta.resolve("./sync_targets.ts"),
+      target: pushCount as (counter: unknown, list: SharedList<number>) => Promise<void>,
+      args: [counter, list],
+    });
+    await child.start();
+    await child.result();
+    assertEquals([await list.toArray(), await counter.add(1)], [[2], 3]);
+  },
+);

@@ -16,6 +16,7 @@ import {
 import { type Connected, type ConnectOptions, connectSession } from "../../ipc/_connect.ts";
 import { FrameStream } from "../../ipc/_frame_stream.ts";
 import { Hub, type HubOptions } from "../../ipc/_hub.ts";
+import { MAX_HANDSHAKES } from "../../ipc/_limits.ts";
 import { Loan } from "../../ipc/_loan.ts";
 import { writeHello } from "../../ipc/_messages.ts";
 import { makeProxy } from "../../ipc/_proxy.ts";
@@ -361,7 +362,7 @@ Deno.test("Hub takes no more than maxConnections", async () => {
 Deno.test("Hub closes the oldest of too many that have not proved the key", async () => {
   await using test = new TestHub({ handshakeTimeoutMs: 10 * GUARD_MS });
   const strangers: Deno.TcpConn[] = [];
-  for (let i = 0; i < 256; i++) strangers.push(await test.dial());
+  for (let i = 0; i < MAX_HANDSHAKES; i++) strangers.push(await test.dial());
   // All of them have arrived when the last one has its challenge.
   await strangers.at(-1)!.read(new Uint8Array(100));
   await test.assertServes();
