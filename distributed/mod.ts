@@ -5,11 +5,14 @@
  *
  * - One machine, processes that this one starts: `Queue` of `@manyhands/concurrency/ipc`, passed as an
  *   argument, needs no address and no key.
+ * - Dictionaries, lists, locks and numbers for several processes: {@linkcode Manager}, and for several machines
+ *   {@linkcode SyncManager}, also with Python programs.
  * - Workers on other machines, or programs that come and go: {@linkcode BaseManager}. One process serves
  *   queues and other objects at an address, everybody else connects to it with a key.
  * - Tasks that must not be lost with a worker, and results that are awaited: {@linkcode TaskQueue}.
  * - Functions called on other machines as those of any pool: {@linkcode WorkerPool} here, and
- *   {@linkcode serveTasks} there.
+ *   {@linkcode serveTasks} there. From a terminal: `@manyhands/concurrency/distributed/cli`.
+ * - Functions and classes of one program, called from others: {@linkcode RpcServer} and {@linkcode RpcClient}.
  *
  * @example A master that serves a queue, and a worker that takes from it
  * ```ts
