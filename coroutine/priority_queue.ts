@@ -4,6 +4,7 @@
  * @module
  */
 
+import { naturalOrder } from "./_natural_order.ts";
 import { PriorityStore, STORE } from "./_store.ts";
 import { Queue, type QueueOptions } from "./queue.ts";
 
@@ -49,47 +50,16 @@ export class PriorityQueue<T> extends Queue<T> {
    * @throws {TypeError} When `maxSize` is not a whole number.
    */
   constructor(maxSize = 0, options: PriorityQueueOptions<T> = {}) {
-    const { compare = naturalOrder, ...rest } = options;
+    const { compare = smallestFirst, ...rest } = options;
     super(maxSize, { ...rest, [STORE]: new PriorityStore<T>(compare) } as QueueOptions);
   }
 }
 
 /** Smallest first among values of one kind; what has no order is refused rather than mixed up. */
-function naturalOrder(a: unknown, b: unknown): number {
-  if (Array.isArray(a) && Array.isArray(b)) {
-    for (let i = 0; i < a.length && i < b.length; i++) {
-      const order = naturalOrder(a[i], b[i]);
-      if (order !== 0) return order;
-    }
-    return a.length - b.length;
-  }
-  const [left, right] = [orderable(a), orderable(b)];
-  if (left !== undefined && right !== undefined) {
-    if ((typeof left === "string") === (typeof right === "string")) {
-      return left < right ? -1 : left > right ? 1 : 0;
-    }
-  }
-  throw new TypeError(
-    `Cannot order ${describe(a)} and ${describe(b)} in a priority queue: give a "compare" option`,
-  );
-}
-
-function orderable(value: unknown): number | bigint | string | undefined {
-  if (value instanceof Date) return value.getTime();
-  switch (typeof value) {
-    case "number":
-      return Number.isNaN(value) ? undefined : value;
-    case "bigint":
-    case "string":
-      return value;
-    case "boolean":
-      return Number(value);
-    default:
-      return undefined;
-  }
-}
-
-function describe(value: unknown): string {
-  if (value === null || Number.isNaN(value)) return String(value);
-  return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
+function smallestFirst(a: unknown, b: unknown): number {
+  return naturalOrder(a, b, (one, other) => {
+    return new TypeError(
+      `Cannot order ${one} and ${other} in a priority queue: give a "compare" option`,
+    );
+  });
 }

@@ -1,8 +1,8 @@
+import { naturalOrder } from "../coroutine/_natural_order.ts";
 import { DataHome } from "./_data_home.ts";
 import type { HomeSeat } from "./_home.ts";
 import { isSame } from "./_same_data.ts";
 import { Portion, type Sight } from "./_shared_data.ts";
-import { compareData } from "./_data_order.ts";
 
 /** A piece of an iteration: its items, and where the next one begins; without a number it is the last one. */
 export interface ListPiece {
@@ -83,7 +83,7 @@ export class ListHome extends DataHome {
   #sort(isReversed: boolean): void {
     const sign = isReversed ? -1 : 1;
     // A single item is not compared with anything.
-    const sorted = this.list.toSorted((a, b) => sign * compareData(a, b));
+    const sorted = this.list.toSorted((a, b) => sign * naturalOrder(a, b, noOrder));
     for (let at = 0; at < sorted.length; at++) this.list[at] = sorted[at];
   }
 
@@ -104,4 +104,8 @@ export class ListHome extends DataHome {
     if (Number.isInteger(index) && at >= 0 && at < length) return at;
     throw new RangeError(`Cannot ${action} index ${index}: the list holds ${length} items`);
   }
+}
+
+function noOrder(one: string, other: string): TypeError {
+  return new TypeError(`Cannot sort the list: ${one} and ${other} have no order`);
 }

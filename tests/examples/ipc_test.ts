@@ -21,10 +21,13 @@ leakTest("examples/process_lock.ts prints ten whole lines", async () => {
 leakTest("examples/manager.ts has keys of three kinds, and ten ones", async () => {
   const { code, stdout, stderr } = await runExample("manager");
   assertEquals([code, stderr], [0, ""]);
-  assertEquals(stdout.replaceAll(/\s+/g, " ").trim(), [
-    'Map(4) { 1 => "1", "2" => 2, 0.25 => null, "visits" => 10 }',
-    "[ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 ]",
-  ].join(" "));
+  assertEquals(
+    stdout.replaceAll(/\s+/g, " ").trim(),
+    [
+      'Map(4) { 1 => "1", "2" => 2, 0.25 => null, "visits" => 10 }',
+      "[ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 ]",
+    ].join(" "),
+  );
 });
 
 const CONFIG = {

@@ -1,12 +1,17 @@
 /**
- * Orders two pieces of data: numbers by value, strings by code unit, arrays item by item, as Python orders lists.
+ * Orders two pieces of data: numbers by value, strings by code unit, dates by time, arrays item by item, as Python
+ * orders lists.
  *
- * @throws {TypeError} When they have no order.
+ * @param refuse What to throw for two that have no order.
  */
-export function compareData(a: unknown, b: unknown): number {
+export function naturalOrder(
+  a: unknown,
+  b: unknown,
+  refuse: (one: string, other: string) => Error,
+): number {
   if (Array.isArray(a) && Array.isArray(b)) {
-    for (let at = 0; at < a.length && at < b.length; at++) {
-      const order = compareData(a[at], b[at]);
+    for (let i = 0; i < a.length && i < b.length; i++) {
+      const order = naturalOrder(a[i], b[i], refuse);
       if (order !== 0) return order;
     }
     return a.length - b.length;
@@ -16,7 +21,7 @@ export function compareData(a: unknown, b: unknown): number {
     left === undefined || right === undefined ||
     (typeof left === "string") !== (typeof right === "string")
   ) {
-    throw new TypeError(`Cannot sort the list: ${name(a)} and ${name(b)} have no order`);
+    throw refuse(describe(a), describe(b));
   }
   return left < right ? -1 : left > right ? 1 : 0;
 }
@@ -36,7 +41,7 @@ function orderable(value: unknown): number | bigint | string | undefined {
   }
 }
 
-function name(value: unknown): string {
+function describe(value: unknown): string {
   if (value === null || value === undefined || Number.isNaN(value)) return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
