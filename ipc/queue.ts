@@ -37,6 +37,7 @@ const WIRE_TYPE = "ipc.Queue";
  * - Puts that are not awaited one by one leave together, in their order, which is many times as fast. At most a few
  *   thousand items are on their way; those beyond wait in the process that puts them, where each costs some hundred
  *   bytes until it is in the queue. With a `maxSize` the queue holds no more than that, however fast they come.
+ *   A process that ends does not wait for them: await the last of them, or {@linkcode joinThread}.
  * - {@linkcode close} in the process that created it ends it for everybody; elsewhere it only gives up
  *   this process's share, when what was put there is in the queue.
  *

@@ -369,3 +369,24 @@ Deno.test("ipc.Queue has an item at its head again whose process died before it 
   assertEquals([await queue.get(), await queue.get(), await queue.get()], ["a", "b", "c"]);
   assert(await queue.empty());
 });
+
+Deno.test(
+  "ipc.Queue takes less than 200 bytes for each small item, whoever has put it",
+  async () => {
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--allow-net=127.0.0.1",
+        `--allow-run=deno,${Deno.execPath()}`,
+        "--v8-flags=--expose-gc",
+        String(new URL("fixtures/queue_memory.ts", import.meta.url)),
+      ],
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(decoder.decode(stderr), "");
+    const { here, child } = JSON.parse(decoder.decode(stdout));
+    // The number itself is 16, the object around it 20 or more.
+    assert(here > 16 && here < 200, `${here} bytes`);
+    assert(child > 16 && child < 200, `${child} bytes`);
+  },
+);
