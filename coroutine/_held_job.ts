@@ -72,6 +72,10 @@ export class HeldJob implements Job, BatchJob {
     return this.batch.values;
   }
 
+  get losses(): number {
+    return this.#attempt;
+  }
+
   get wantsProgress(): boolean {
     return this.batch.settings.onProgress !== undefined;
   }

@@ -7,8 +7,6 @@ const LONGEST_STRETCH_MS = 10;
 /** The most items after which the clock is looked at; they take a millisecond together, as far as one knows. */
 const MOST_UNWATCHED = 64;
 
-const NO_VALUES: Values = { map: new Map() };
-
 type AnyFunction = (...args: unknown[]) => unknown;
 
 /** The way from a worker to its pool. A job is named by its number on the way, an item by its index. */
@@ -42,6 +40,8 @@ export interface PieceSettings {
   /** Whether each result is told before the next item starts. */
   readonly tellsEach?: boolean | undefined;
   readonly sink: RemoteSink | undefined;
+  /** The context variables that each item begins with. */
+  readonly values: Values;
 }
 
 /**
@@ -49,7 +49,6 @@ export interface PieceSettings {
  * started becomes a piece of its own.
  */
 export class Piece implements Job<AnyFunction> {
-  readonly values = NO_VALUES;
   items: readonly unknown[];
   /** Where in the job of the pool the first item is. */
   readonly first: number;
@@ -106,6 +105,10 @@ export class Piece implements Job<AnyFunction> {
 
   get isTimed(): boolean {
     return this.#settings.isTimed;
+  }
+
+  get values(): Values {
+    return this.#settings.values;
   }
 
   get sink(): RemoteSink | undefined {

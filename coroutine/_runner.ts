@@ -20,6 +20,8 @@ export interface Job<Target = unknown> {
   readonly spread: boolean;
   /** The context variables of the caller; each item runs in a copy of them where that is possible. */
   readonly values: Values;
+  /** How often its items were lost with a runner before; absent when never. */
+  readonly losses?: number | undefined;
   /** Whether somebody listens for progress; if not, it need not be sent. */
   readonly wantsProgress: boolean;
   /**

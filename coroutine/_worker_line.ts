@@ -1,3 +1,4 @@
+import { valuesOfAttempt } from "./_attempt.ts";
 import { CoroutineRunner } from "./_coroutine_runner.ts";
 import {
   Piece,
@@ -26,7 +27,7 @@ export interface WorkerChannel {
 }
 
 /** A job as it comes from the pool. */
-export interface WorkerJob extends Omit<PieceSettings, "sink"> {
+export interface WorkerJob extends Omit<PieceSettings, "sink" | "values"> {
   readonly items: readonly unknown[];
   /** Where in the job of the pool the first item is. */
   readonly first: number;
@@ -45,6 +46,8 @@ export class WorkerLine implements PieceOwner {
   readonly #line: Piece[] = [];
   /** What runs, or is the next to run for certain: the pool may take it for started. */
   #current: Piece | undefined;
+  /** The context variables of the jobs that come. */
+  #values = valuesOfAttempt(0);
   #isRunning = false;
   /** Whether messages are looked for before anything else is done. */
   #isLooking = false;
@@ -69,11 +72,16 @@ export class WorkerLine implements PieceOwner {
     return this.#current !== undefined;
   }
 
+  /** The jobs that follow belong to this attempt at a task; 0 when to none. */
+  setAttempt(attempt: number): void {
+    this.#values = valuesOfAttempt(attempt);
+  }
+
   /** Takes one more job. */
   take({ items, first, room, leftOut, ...settings }: WorkerJob): void {
     const sink = room === undefined ? undefined : new RemoteSink(this.reports, settings.wire, room);
     if (sink !== undefined) this.#sinks.set(settings.wire, sink);
-    const piece = new Piece(this, { ...settings, sink }, items, first);
+    const piece = new Piece(this, { ...settings, sink, values: this.#values }, items, first);
     for (const index of leftOut ?? []) piece.skip(index);
     // The pool takes a job for started that it sends when there is no other: so it has to start.
     if (this.#line.length === 0) this.#isLooking = false;

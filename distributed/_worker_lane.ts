@@ -8,8 +8,6 @@ import { WorkerLostError } from "./task_errors.ts";
 /** What all lanes of a pool share. */
 export interface LaneOptions {
   readonly engine: TaskEngine;
-  /** How often items were lost with a worker, by the call that they are of. */
-  readonly losses: WeakMap<object, Map<unknown, number>>;
 }
 
 /** The function of a call: only its name is sent. */
@@ -127,7 +125,7 @@ export class WorkerLane implements Runner {
       spread: job.spread,
       progress: job.wantsProgress,
       stream: job.sink !== undefined,
-      lost: this.#lossesOf(job)?.get(keyOf(job, part.sent[0]!)) ?? 0,
+      lost: job.losses ?? 0,
     };
     const { priority = 0 } = batchOf(job) ?? {};
     const task = { id: part.id, ownId: false, value: form, priority, delayMs: 0, retries: 0 };
@@ -268,26 +266,11 @@ export class WorkerLane implements Runner {
 
   /** The worker is gone: so is this lane, and the pool makes another one. */
   #lost(part: Part, error: unknown): void {
-    const { job } = part;
-    const batch = batchOf(job);
-    const open = this.#open(part);
-    if (batch !== undefined) {
-      const losses = this.#lossesOf(job) ?? new Map<unknown, number>();
-      this.#options.losses.set(batch, losses);
-      for (const index of open) {
-        const key = keyOf(job, index);
-        losses.set(key, (losses.get(key) ?? 0) + 1);
-      }
-    }
-    this.#giveRestBack(job);
+    this.#open(part);
+    this.#giveRestBack(part.job);
     clearTimeout(this.#restTimer);
     this.#isStopped = true;
     this.#port.lost(error, "starts unknown");
-  }
-
-  #lossesOf(job: Job): Map<unknown, number> | undefined {
-    const batch = batchOf(job);
-    return batch === undefined ? undefined : this.#options.losses.get(batch);
   }
 }
 
@@ -300,12 +283,6 @@ function takeValue(sink: ValueSink, value: unknown): void | Promise<void> {
 
 function batchOf(job: Job): JobBatch | undefined {
   return (job as Job & { batch?: JobBatch }).batch;
-}
-
-/** Tells an item of a call from the others. Calls of one item are handed out together: their items are arrays. */
-function keyOf(job: Job, index: number): unknown {
-  const item = job.items[index];
-  return typeof item === "object" && item !== null ? item : job.itemOf(index);
 }
 
 /** Encodes items of a job; those that cannot be sent fail. `undefined` when none is left. */

@@ -1,9 +1,9 @@
+import { runAttempt } from "../coroutine/_attempt.ts";
 import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { pourOut } from "../coroutine/_pour_out.ts";
 import type { ValueSink } from "../coroutine/_runner.ts";
 import type { BasePool, PoolGenerator } from "../coroutine/base_pool.ts";
 import { QueueShutDownError } from "../coroutine/errors.ts";
-import { attempts } from "./_worker_attempt.ts";
 import { errorToWire } from "./_task_wire.ts";
 import { failSpan, withinSpan } from "./_telemetry.ts";
 import {
@@ -137,7 +137,7 @@ export class WorkerService {
     const target = this.#options.find(name) as AnyFunction;
     const onProgress = (progress: unknown): void => void lease.progress(progress).catch(() => {});
     const options = { signal: lease.signal, onProgress };
-    return await attempts.run(lease.attempt, () => pool.apply(target, args, options));
+    return await runAttempt(lease.attempt, () => pool.apply(target, args, options));
   }
 
   /** Has a task of a pool run. Whatever goes wrong is told of its items. */
@@ -203,7 +203,7 @@ export class WorkerService {
     };
     const options = { signal, onProgress: value.progress ? onProgress : undefined };
     const args = argumentsOf(value, item);
-    const result = await attempts.run(attempt, () => pool.apply(target, args, options));
+    const result = await runAttempt(attempt, () => pool.apply(target, args, options));
     // It has reported what cannot be sent.
     if (failed !== undefined) throw failed.error;
     return result;
@@ -221,7 +221,7 @@ export class WorkerService {
     const send = (value: unknown) => lease.progress(["value", 0, pack(value)]);
     if (streams === "by closure") {
       const pour = () => pourOut(target(...args), new ReportSink(send), currentScope()!);
-      await attempts.run(attempt, () => pool.apply(pour, [], { signal }));
+      await runAttempt(attempt, () => pool.apply(pour, [], { signal }));
       return pushValues(run.reports, 1, [undefined]);
     }
     const { promise: stopped, reject } = Promise.withResolvers<never>();
@@ -230,7 +230,7 @@ export class WorkerService {
     signal.addEventListener("abort", onAbort, { once: true });
     const generator = target as PoolGenerator<unknown[], unknown>;
     const options = { signal, lookAhead: 1 };
-    const values = attempts.run(attempt, () => pool.stream(generator, args, options));
+    const values = runAttempt(attempt, () => pool.stream(generator, args, options));
     try {
       // The answer comes when the pool has room for the next one.
       for await (const value of values) await Promise.race([send(value), stopped]);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { currentAttempt } from "../coroutine/_attempt.ts";
 import { checkCount } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { Pool as CoroutinePool } from "../coroutine/pool.ts";
@@ -13,7 +14,6 @@ import type { Permissions } from "../process/mod.ts";
 import { checkTls } from "../ipc/_tls.ts";
 import { ThreadPool, WorkerDiedError as ThreadWorkerDiedError } from "../thread/mod.ts";
 import { DEFAULT_RETRY, RetriesExhausted, retry } from "./_retry.ts";
-import { attempts } from "./_worker_attempt.ts";
 import { type InnerPool, type ServiceOptions, WorkerService } from "./_worker_service.ts";
 import { BaseManager } from "./base_manager.ts";
 import type { TaskEngine } from "./engine.ts";
@@ -232,11 +232,17 @@ export async function serveTasks(options: ServeTasksOptions): Promise<void> {
 }
 
 /**
- * Which attempt at its task the running function is: 1 unless it was lost with a worker before. A function
- * with effects that must not happen twice looks at it.
+ * Which attempt at its task the running function is: 1 unless it was lost with a worker before, or has failed and
+ * the task of a {@linkcode TaskQueue} has `retries`. A function with effects that must not happen twice looks at it.
  *
- * It is known where functions run on the event loop of {@linkcode serveTasks}, as they do unless `inside` says
- * otherwise.
+ * - It is known wherever {@linkcode serveTasks} runs functions, also inside of threads and processes, and holds for
+ *   all that the function awaits. A generator has the same one to its end.
+ * - Items of one call are counted one by one: of a `map`, those are at a later attempt that a lost worker held,
+ *   some of which it may not have started.
+ * - What a worker gives back, when its `giveBackSignal` aborts, was not lost: the same attempt begins anew
+ *   elsewhere. Neither were items that a worker had not come to when others got them.
+ * - Functions that the task calls by a pool of threads, processes or coroutines of its own belong to the same
+ *   attempt; those that it calls by another {@linkcode WorkerPool} are tasks themselves.
  *
  * @example In a function that a pool calls
  * ```ts
@@ -254,7 +260,7 @@ export async function serveTasks(options: ServeTasksOptions): Promise<void> {
  * @returns The number of the attempt; `0` outside of such functions.
  */
 export function taskAttempt(): number {
-  return attempts.get();
+  return currentAttempt();
 }
 
 const Manager = BaseManager.register("getTasks", { proxyType: TaskQueue<unknown> });

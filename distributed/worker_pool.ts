@@ -175,14 +175,13 @@ export class WorkerPool extends BasePool<TaskName> {
         tls,
       }).getServer();
     }
-    const losses = new WeakMap<object, Map<unknown, number>>();
     let lanes = 0;
     const core = new PoolCore({
       size,
       timeoutMs,
       retries,
       graceMs,
-      create: (port) => new WorkerLane(`lane ${++lanes}`, port, { engine, losses }),
+      create: (port) => new WorkerLane(`lane ${++lanes}`, port, { engine }),
       checkTarget: (target) => void nameOf("call the task", target),
     });
     poolInternals.attach(this, core);

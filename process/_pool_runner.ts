@@ -320,6 +320,10 @@ export class ProcessRunner implements Runner, LineOwner {
     this.#process.kill();
   }
 
+  sendAttempt(attempt: number): void {
+    sendMessage(this.#session, Kind.ATTEMPT, { index: attempt });
+  }
+
   sendCancel(wire: number, index: number): void {
     sendMessage(this.#session, Kind.CANCEL, { job: wire, index });
   }

@@ -30,6 +30,8 @@ export const Kind = {
   CREDIT: 6,
   /** No more jobs come. */
   STOP: 7,
+  /** The jobs that follow belong to this attempt at a task, 0 at first: `index`. */
+  ATTEMPT: 8,
   // From the worker.
   /** It can take jobs. */
   READY: 16,

@@ -82,6 +82,8 @@ class PoolWorker {
         return this.#line.credit(job, message.number);
       case Kind.RECALL:
         return this.#line.recall();
+      case Kind.ATTEMPT:
+        return this.#line.setAttempt(index);
       case Kind.STOP:
         return this.#line.stop();
       default:

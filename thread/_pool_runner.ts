@@ -267,6 +267,10 @@ export class ThreadRunner implements Runner, LineOwner {
     this.#terminate();
   }
 
+  sendAttempt(attempt: number): void {
+    this.#channel.send(Kind.ATTEMPT, 0, 0, attempt, 0, []);
+  }
+
   sendCancel(wire: number, index: number): void {
     this.#channel.send(Kind.CANCEL, 0, wire, index, 0, []);
   }

@@ -125,6 +125,8 @@ class PoolWorker {
       case Kind.LEAVE_OUT:
         this.#leftOut = new Set(message.values as number[]);
         return;
+      case Kind.ATTEMPT:
+        return this.#line.setAttempt(index);
       case Kind.STOP:
         this.#isStopping = true;
         return this.#line.stop();
