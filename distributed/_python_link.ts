@@ -13,6 +13,8 @@ import { toError } from "./_pickle_errors.ts";
 import { PickleReader } from "./_pickle_reader.ts";
 import { ProxyReference, Token } from "./_pickle_types.ts";
 import { PickleWriter } from "./_pickle_writer.ts";
+import type { PythonAdopter } from "./_python_adopter.ts";
+import type { PythonCallOptions } from "./_python_borrowing.ts";
 import {
   namesOf,
   type Plan,
@@ -23,6 +25,7 @@ import {
 import { PythonConnection, type PythonConnectOptions } from "./_python_connection.ts";
 import { giveIteration } from "./_python_iteration.ts";
 import { toPythonName } from "./_python_names.ts";
+import type { PythonFacts } from "./_python_sync_kinds.ts";
 import { remoteTraceback } from "./_python_traceback.ts";
 import { PyTuple } from "./python_types.ts";
 
@@ -47,6 +50,12 @@ const MOST_RELEASES = 8;
 /** Whose locks belong to nobody: they are released over any connection. */
 const OWNERLESS = new Set(["Lock", "Semaphore", "BoundedSemaphore"]);
 
+/** Options for {@linkcode PythonLink}. */
+export interface PythonLinkOptions extends PythonConnectOptions {
+  /** What is made of the objects of the server; without it they are proxies with Python's methods. */
+  readonly adopter?: PythonAdopter | undefined;
+}
+
 interface Target extends PythonTarget {
   /** The connections over which it was acquired, the last one at the end. */
   readonly holders: PythonConnection[];
@@ -60,7 +69,7 @@ interface Target extends PythonTarget {
  * over which it was acquired is kept for it until it is released.
  */
 export class PythonLink implements ManagerClient, Caller {
-  readonly #options: PythonConnectOptions;
+  readonly #options: PythonLinkOptions;
   readonly #peer: string;
   readonly #reader: PickleReader;
   readonly #writer: PickleWriter;
@@ -70,6 +79,8 @@ export class PythonLink implements ManagerClient, Caller {
   readonly #idle: PythonConnection[] = [];
   readonly #open = new Set<PythonConnection>();
   readonly #door = new Semaphore(MOST_OPENING);
+  /** What is to be done when a proxy is given back for which a handle stands. */
+  readonly #adopted = new Map<number, { leave(): Promise<void>; released(): void }>();
   readonly #unreleased: string[] = [];
   readonly #releasing = new Set<Promise<void>>();
   /** The proxies of the message that is being read: their references are still to be taken. */
@@ -77,7 +88,7 @@ export class PythonLink implements ManagerClient, Caller {
   #lastId = 0;
   #isClosed = false;
 
-  constructor(options: PythonConnectOptions) {
+  constructor(options: PythonLinkOptions) {
     this.#options = options;
     this.#peer = formatAddress(options.address);
     this.#reader = new PickleReader({
@@ -99,16 +110,21 @@ export class PythonLink implements ManagerClient, Caller {
   }
 
   async create(typeid: string, args: readonly unknown[]): Promise<unknown> {
+    const { adopter } = this.#options;
+    const plan = adopter?.plan(typeid, args);
     const python = toPythonName(typeid);
     // A class has the same name there, a function one in Python's case.
     const names = /^[A-Z]/.test(typeid) || python === typeid ? [typeid] : [python, typeid];
     for (const name of names) {
       try {
-        const made = await this.#request("create", [name, ...args]);
-        return this.#proxy(this.#describe(name, made));
+        const sent = plan?.args ?? args;
+        const made = await this.#request("create", [name, ...sent], {}, plan?.keywords);
+        return this.#lend(this.#describe(name, made), plan?.facts);
       } catch (error) {
         // It is not registered under this name.
         const isUnknown = error instanceof Error && error.message === `KeyError: '${name}'`;
+        const absent = isUnknown ? adopter?.absent(typeid) : undefined;
+        if (absent !== undefined) throw new TypeError(absent, { cause: error });
         if (!isUnknown || name === names.at(-1)) throw error;
       }
     }
@@ -121,6 +137,11 @@ export class PythonLink implements ManagerClient, Caller {
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    // Python does not notice that who holds a lock is gone.
+    const left = Promise.all([...this.#adopted.values()].map(({ leave }) => leave()));
+    await runOutsideTasks(() =>
+      waitWithin<unknown>(left, { timeoutMs: RELEASE_LIMIT_MS }, () => {})
+    );
     for (const id of [...this.#targets.keys()]) this.#release(id);
     const released = Promise.all(this.#releasing);
     await runOutsideTasks(() =>
@@ -135,12 +156,16 @@ export class PythonLink implements ManagerClient, Caller {
     object: RemoteObject,
     method: string,
     args: readonly unknown[],
-    options: WaitOptions = {},
+    options: PythonCallOptions = {},
   ): Promise<unknown> {
-    const target = this.#targets.get(object.id);
-    if (this.#isClosed || target === undefined) {
+    const found = this.#targets.get(object.id);
+    if (this.#isClosed || found === undefined) {
       throw new ConnectionClosedError(`Cannot call ${this.#peer}: the connection was closed here`);
     }
+    const { owner } = options;
+    const target = owner === undefined
+      ? found
+      : { ...found, holders: owner.holders as PythonConnection[] };
     const plan = planCall(target, method, args);
     const signal = options.signal ?? plan.wait.signal;
     signal?.throwIfAborted();
@@ -270,8 +295,9 @@ export class PythonLink implements ManagerClient, Caller {
     name: string,
     args: readonly unknown[],
     options: WaitOptions = {},
+    keywords: Readonly<Record<string, unknown>> = {},
   ): Promise<unknown> {
-    const request = this.#write(null, name, args, {});
+    const request = this.#write(null, name, args, keywords);
     const isFirst = name === "dummy";
     const connection = await this.#connect(options, isFirst);
     try {
@@ -307,6 +333,8 @@ export class PythonLink implements ManagerClient, Caller {
     const target = this.#targets.get(id);
     if (target === undefined) return;
     this.#targets.delete(id);
+    this.#adopted.get(id)?.released();
+    this.#adopted.delete(id);
     for (const connection of target.holders.splice(0)) this.#drop(connection);
     this.#unreleased.push(target.id);
     if (this.#releasing.size >= MOST_RELEASES) return;
@@ -348,25 +376,46 @@ export class PythonLink implements ManagerClient, Caller {
     return proxy;
   }
 
+  /** Makes what the user gets for an object: a proxy, or a handle that stands for one. */
+  #lend(target: Target, facts?: PythonFacts): object {
+    const proxy = this.#proxy(target);
+    const { address, adopter } = this.#options;
+    const adopted = adopter?.adopt(proxy, target, { port: address.port, facts });
+    if (adopted === undefined) return proxy;
+    const { object, leave, released } = adopted;
+    this.#adopted.set(this.#lastId, { leave, released });
+    return object;
+  }
+
   #resolve(reference: ProxyReference): unknown {
     const { token, exposed } = reference;
     const port = typeof token.address === "string" ? undefined : token.address[1];
     // One of another manager: it can be passed on.
     if (port !== this.#options.address.port) return reference;
     const { id, typeid } = token;
-    const names = new Set(exposed ?? METHODS[reference.proxyType]?.split(" ") ?? []);
+    const names = new Set(exposed ?? methodsOf(reference.proxyType));
     const target: Target = { id, typeid, exposed: names, holders: [] };
     this.#arrived.push(target);
-    return this.#proxy(target);
+    return this.#lend(target);
   }
 
   #refer(value: object): unknown {
-    const target = this.#proxies.get(value);
-    if (target === undefined) return undefined;
+    const bare = this.#options.adopter?.bare(value);
+    const target = this.#proxies.get(bare ?? value);
+    if (target === undefined) {
+      if (bare === undefined) return undefined;
+      throw new TypeError("Cannot pass on the object: it lives in another manager");
+    }
     const { hostname, port } = this.#options.address;
     const address = new PyTuple<string | number>(hostname, port);
     const token = new Token(target.typeid, address, target.id);
-    return new ProxyReference("AutoProxy", token, [...target.exposed]);
+    const { exposed, typeid } = target;
+    const proxyType = PROXY_TYPES[typeid];
+    // An AutoProxy that stands for a barrier or a namespace would call itself without end.
+    if (proxyType !== undefined && methodsOf(proxyType).every((name) => exposed.has(name))) {
+      return new ProxyReference(proxyType, token);
+    }
+    return new ProxyReference("AutoProxy", token, [...exposed]);
   }
 
   // Messages
@@ -406,7 +455,7 @@ export class PythonLink implements ManagerClient, Caller {
         const [exposed, token] = Array.isArray(value) ? value : [];
         if (!(token instanceof Token) || !isNames(exposed)) break;
         const { id, typeid } = token;
-        return this.#proxy({ id, typeid, exposed: new Set(exposed), holders: [] });
+        return this.#lend({ id, typeid, exposed: new Set(exposed), holders: [] });
       }
       case "#TRACEBACK":
       case "#UNSERIALIZABLE":
@@ -445,6 +494,26 @@ const METHODS: Readonly<Record<string, string>> = {
   PoolProxy: `apply apply_async close imap imap_unordered join map map_async starmap starmap_async
     terminate`,
 };
+
+/** The classes of the proxies that Python's `SyncManager` has, by the names of what they stand for. */
+const PROXY_TYPES: Readonly<Record<string, string>> = {
+  list: "ListProxy",
+  dict: "DictProxy",
+  Namespace: "NamespaceProxy",
+  Value: "ValueProxy",
+  Array: "ArrayProxy",
+  Lock: "AcquirerProxy",
+  RLock: "AcquirerProxy",
+  Semaphore: "AcquirerProxy",
+  BoundedSemaphore: "AcquirerProxy",
+  Condition: "ConditionProxy",
+  Event: "EventProxy",
+  Barrier: "BarrierProxy",
+};
+
+function methodsOf(proxyType: string): string[] {
+  return METHODS[proxyType]?.split(/\s+/) ?? [];
+}
 
 function isNames(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((name) => typeof name === "string");

@@ -29,7 +29,7 @@ import {
   ProcessStateError,
 } from "../process/mod.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
-import { isSealed, managerInternals, seal } from "./_manager_internals.ts";
+import { adopterOf, isSealed, managerInternals, seal } from "./_manager_internals.ts";
 import { serveManager, type ServerSpec } from "./_manager_process.ts";
 import { addRegistration, nameFunctions, registryOf } from "./_registries.ts";
 import { ReconnectingClient } from "./_reconnecting_client.ts";
@@ -537,7 +537,11 @@ export class BaseManager implements AsyncDisposable {
       client = await NativeClient.connect(this.#address, { ...options, ...settings });
     } catch (error) {
       if (!(error instanceof NotNativeError)) throw error;
-      const link = new PythonLink({ address: this.#address, ...settings });
+      const link = new PythonLink({
+        address: this.#address,
+        adopter: adopterOf(this),
+        ...settings,
+      });
       await link.connect(left());
       client = link;
     }

@@ -22,7 +22,8 @@ import type { SharedArray } from "../ipc/shared_array.ts";
 import type { SharedDict } from "../ipc/shared_dict.ts";
 import type { SharedList } from "../ipc/shared_list.ts";
 import type { Value } from "../ipc/value.ts";
-import { managerInternals, seal } from "./_manager_internals.ts";
+import { managerInternals, seal, setAdopter } from "./_manager_internals.ts";
+import { SyncAdopter } from "./_python_adopter.ts";
 import { addRegistration } from "./_registries.ts";
 import { SYNC_TYPES } from "./_sync_types.ts";
 import { PoolProxy } from "./pool_proxy.ts";
@@ -41,6 +42,24 @@ import { BaseManager, type BaseManagerOptions } from "./base_manager.ts";
  * - Python programs are clients as well, on the same port: to them it is a `multiprocessing.managers.SyncManager`
  *   with its `dict()`, `list()`, `Namespace()`, `Queue()`, `Lock()` and so on. What one side makes and puts into a
  *   dictionary, the other one gets out of it.
+ *
+ * - It is a client of such a manager in Python as well, with the same classes for handles. What Python's objects do
+ *   not do is refused with a `TypeError`, or different:
+ *   - Refused is what takes several steps there (`compute()`, `update()` and `compareExchange()` of a number, `add()`),
+ *     `markConsistent()`, `pool()`, a condition with an `RLock`, and figures that Python does not tell: `statistics()`
+ *     but for lists, namespaces and barriers, and so `getValue()` and `locked()` of a semaphore. `Value` and
+ *     `SharedArray` have no lock of their own.
+ *   - Nobody notices that a process has ended which held a lock. What this process holds is released when the handle
+ *     or the manager is closed.
+ *   - A `wait` at a barrier that is cancelled breaks the barrier, as one does whose time is over; one for a condition
+ *     wakes all others as well. A `put` that is cancelled ends when Python has answered, within a quarter of a
+ *     second, and is done if Python says so; what a cancelled `get` has taken is put back at the end.
+ *   - Python's rules say which keys and items are equal: `1`, `1n` and `true` are one key. `undefined` comes back as
+ *     `null`. An iteration of a dictionary goes over a copy.
+ *   - A handle can be put into objects of the same manager, and is not passed to other processes: they connect to
+ *     the manager themselves. What comes out of such an object is the class again; barriers, bounded semaphores and
+ *     numbers are that while this client has a handle of them, and Python's own proxy otherwise.
+ *   - There are `lifoQueue()` and `priorityQueue()` when the manager has registered `LifoQueue` and `PriorityQueue`.
  *
  * Serve it with `getServer()` in this process, with `start()` or {@linkcode Manager} in one of its own; reach one on
  * another machine with `connect()`. Needs what {@linkcode BaseManager} needs. It is Python's
@@ -68,6 +87,7 @@ import { BaseManager, type BaseManagerOptions } from "./base_manager.ts";
 export class SyncManager extends BaseManager {
   static {
     seal(SyncManager);
+    setAdopter(SyncManager, () => new SyncAdopter());
     for (const [typeid, callable] of SYNC_TYPES) {
       addRegistration(SyncManager, typeid, { callable, exposed: undefined });
     }

@@ -7,7 +7,13 @@ import { familyKey, setFamilyKey } from "./_for_threads.ts";
 import { Hub } from "./_hub.ts";
 import { Loan } from "./_loan.ts";
 import type { Hello } from "./_messages.ts";
-import { type LentReference, type Place, placeName, type ReferenceScope } from "./_reference.ts";
+import {
+  type Borrowed,
+  type LentReference,
+  type Place,
+  placeName,
+  type ReferenceScope,
+} from "./_reference.ts";
 import { type CallOptions, type RemoteObject, rootObject, type Session } from "./_session.ts";
 import type { TlsOptions } from "./tls_options.ts";
 import type { Address } from "./address.ts";
@@ -203,7 +209,7 @@ export class Lending {
 }
 
 /** An object of another process. */
-export class Borrowing {
+export class Borrowing implements Borrowed {
   readonly reference: LentReference;
   #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
   readonly #closed = new Ending();

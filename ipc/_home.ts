@@ -4,6 +4,7 @@ import { describe } from "../coroutine/_describe.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { Borrowing, Lending } from "./_family.ts";
 import {
+  type Borrowed,
   currentTable,
   deleteOwned,
   type LentReference,
@@ -80,7 +81,7 @@ export class Handle<H extends Home = Home> {
   readonly home: H | undefined;
   readonly #what: string;
   readonly #here: HomeSeat | undefined;
-  readonly #borrowing: Borrowing | undefined;
+  readonly #borrowing: Borrowed | undefined;
   #lending: Lending | undefined;
   #isClosed = false;
 
@@ -94,7 +95,7 @@ export class Handle<H extends Home = Home> {
       this.home = place;
       this.#here = place.seat();
     } else {
-      this.#borrowing = new Borrowing(place);
+      this.#borrowing = place.by ?? new Borrowing(place);
     }
   }
 

@@ -17,9 +17,36 @@ export interface Place {
   readonly tls?: TlsOptions | undefined;
 }
 
+/** The way to an object of another process. */
+export interface Borrowed {
+  readonly reference: LentReference;
+  /**
+   * Calls a method of the object.
+   *
+   * @param options Whether the call ends with the task that makes it; it does, unless that is excluded.
+   */
+  call(
+    method: string,
+    args: readonly unknown[],
+    options?: { withTask?: boolean | undefined },
+  ): Promise<unknown>;
+  /** Calls a method whose answer is known: it is done before what this process calls later. */
+  notify(method: string, args: readonly unknown[]): Promise<void>;
+  /** Gives the object back. */
+  close(): Promise<void>;
+}
+
+/** A way that is of this process alone: what it leads to does not speak the protocol of this package. */
+export interface PrivateWay extends Borrowed {
+  /** The same way for a copy of the handle, which lasts no longer than this one. */
+  again(): PrivateWay;
+}
+
 /** An object that another process lends. */
 export interface LentReference extends Place {
   readonly id: string;
+  /** The way to it, when that is of this process alone. It never crosses. */
+  readonly by?: PrivateWay | undefined;
   /** The connection over which it came to be known, when that leads to where it lives. What it is knows `_family.ts`. */
   readonly via?: object | undefined;
 }
@@ -51,9 +78,13 @@ export interface ReferenceScope {
   readonly isFamily: boolean;
 }
 
+/** Under which a private way is found. No message carries a symbol, so that none can bring one. */
+const WAY = Symbol("way");
+
 /** What crosses. */
 export interface WireReference {
   readonly id: string;
+  readonly [WAY]?: PrivateWay | undefined;
   /** Whose it is, when it is one of the two who talk. */
   readonly of?: "sender" | "receiver" | undefined;
   readonly port?: number | undefined;
@@ -63,6 +94,28 @@ export interface WireReference {
 }
 
 let current: ReferenceScope | undefined;
+let isCopying = false;
+
+/** Runs what writes and reads references that do not leave this process. */
+export function copyingReferences<T>(run: () => T): T {
+  const outer = isCopying;
+  isCopying = true;
+  try {
+    return run();
+  } finally {
+    isCopying = outer;
+  }
+}
+
+/** What a handle is made of that has a private way. */
+export function writePrivate(by: PrivateWay): WireReference {
+  return { id: by.reference.id, [WAY]: by };
+}
+
+/** The private way in what was written. */
+export function wayOf(data: unknown): PrivateWay | undefined {
+  return (data as Partial<WireReference> | undefined)?.[WAY];
+}
 
 /** Runs what writes or reads references that cross on a connection. Outside of it they cross in the family. */
 export function inReferenceScope<T>(scope: ReferenceScope | undefined, run: () => T): T {
@@ -88,9 +141,15 @@ export function writeOwn(id: string): WireReference {
 /**
  * What crosses in place of an object that this process has borrowed.
  *
- * @throws {TypeError} When the other side would need a key that is not its business.
+ * @throws {TypeError} When the other side would need a key that is not its business, or has no way there.
  */
-export function writeBorrowed({ hostname, port, key, tls, id }: LentReference): WireReference {
+export function writeBorrowed({ hostname, port, key, tls, id, by }: LentReference): WireReference {
+  if (by !== undefined) {
+    if (isCopying) return writePrivate(by.again());
+    throw new TypeError(
+      "Cannot pass on the object: it lives in a manager in Python; connect to that manager where it is to be used",
+    );
+  }
   const there = current?.place;
   if (there !== undefined && isSame(there, { hostname, port, key })) return { id, of: "receiver" };
   if (key === undefined && tls === undefined) {
@@ -112,6 +171,8 @@ export function writeBorrowed({ hostname, port, key, tls, id }: LentReference): 
 export function readReference(data: unknown, what: string): LentReference {
   const { id, of, hostname, port, key, tls } = (data ?? {}) as Partial<WireReference>;
   if (typeof id === "string") {
+    const way = wayOf(data);
+    if (way !== undefined) return way.reference;
     const place = current?.place;
     if (of === "receiver") return { id, port: 0 };
     if (of === "sender" && place !== undefined) return { ...place, id, via: current?.connection };

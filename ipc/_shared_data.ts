@@ -1,6 +1,7 @@
 import { decode, encode, encodePlain } from "./_encoding.ts";
 import { hasHome, homeOf } from "./_own_homes.ts";
 import { fromWire, isPortable, portableType, toWire } from "./_portable.ts";
+import { copyingReferences } from "./_reference.ts";
 
 /** The values of shared dictionaries, lists and namespaces: each is a copy, but for what crosses as a reference. */
 
@@ -85,7 +86,7 @@ function copyReference(object: object): unknown {
   if (homeOf(object) !== undefined) return object;
   // What a user has registered is data, and what lives elsewhere is a small piece of data as well.
   const isData = hasHome(object) || portableType(object)?.startsWith("user:") === true;
-  return isData ? fromWire(toWire(object)!) : object;
+  return isData ? copyingReferences(() => fromWire(toWire(object)!)) : object;
 }
 
 /** How many of the items go into one message. */

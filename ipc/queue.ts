@@ -11,6 +11,7 @@ import { QueueFullError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { Borrowing, Lending } from "./_family.ts";
 import {
+  type Borrowed,
   currentTable,
   type LentReference,
   type WireReference,
@@ -73,7 +74,7 @@ export class Queue<T> implements AsyncDisposable {
       (data) => receiveQueue(data, Queue<unknown>, (queue) => queue),
     );
     setHomeFinder(Queue, (queue) => {
-      return queue.#place instanceof Borrowing ? undefined : queue.#place;
+      return queue.#place instanceof LocalQueue ? queue.#place : undefined;
     });
     queueInternals.call = (queue, method, args) => {
       return (queue as Queue<unknown>).#call(method as QueueMethod, args);
@@ -86,7 +87,7 @@ export class Queue<T> implements AsyncDisposable {
   }
 
   /** Where the items are: here, or in another process. */
-  #place: LocalQueue<T> | Borrowing;
+  #place: LocalQueue<T> | Borrowed;
   /** As which it is lent. */
   #loan: QueueLoan<T> | undefined;
   #lending: Lending | undefined;
@@ -229,7 +230,7 @@ export class Queue<T> implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#place instanceof Borrowing) {
+    if (!(this.#place instanceof LocalQueue)) {
       if (this.#waitsForPuts) await this.joinThread();
       return await this.#place.close();
     }
@@ -247,7 +248,7 @@ export class Queue<T> implements AsyncDisposable {
   #lend(object: object): WireReference {
     this.#checkOpen("pass on");
     const place = this.#place;
-    if (place instanceof Borrowing) return writeBorrowed(place.reference);
+    if (!(place instanceof LocalQueue)) return writeBorrowed(place.reference);
     this.#loan ??= new QueueLoan(place);
     const table = currentTable();
     if (table !== undefined) return writeOwn(table.nameOf(this.#loan, object));
@@ -255,7 +256,7 @@ export class Queue<T> implements AsyncDisposable {
   }
 
   #borrow(reference: LentReference): void {
-    const borrowing = this.#place = new Borrowing(reference);
+    const borrowing = this.#place = reference.by ?? new Borrowing(reference);
     this.#line = new PutLine({
       putMany: async (bytes) => await borrowing.call("putMany", [bytes]) as number,
       put: async (item) => void await borrowing.call("put", [item]),
@@ -265,7 +266,7 @@ export class Queue<T> implements AsyncDisposable {
   async #call(method: QueueMethod, args: unknown[]): Promise<unknown> {
     this.#checkOpen(`call "${method}"`);
     const place = this.#place;
-    if (place instanceof Borrowing) return await place.call(method, args);
+    if (!(place instanceof LocalQueue)) return await place.call(method, args);
     return await (place as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(
       ...args,
     );
