@@ -28,6 +28,10 @@ export interface Plan extends PythonCall {
   readonly slices?: Slices | undefined;
   /** What takes the call back when its caller is gone before the answer. */
   undo?(result: unknown): PythonCall[];
+  /** It cannot be taken back: one that is given up is done all the same when the answer that is on its way says so. */
+  readonly stays?: boolean | undefined;
+  /** It is a wait for a condition: others have to wake it, and it has the lock at its end. */
+  readonly isNotified?: boolean | undefined;
 }
 
 /** A wait that is made of short ones. */
@@ -90,6 +94,13 @@ export function planCall(
     }
     case "endless":
       return { name, args, kwds, wait };
+    case "notified": {
+      // Not in slices: `notify` can choose a wait whose time is over while that one stands in line for the lock, and
+      // nobody would learn of it. Python takes `None` for a wait without end.
+      const seconds = wait.timeoutMs === undefined ? null : wait.timeoutMs / 1000;
+      const { signal } = wait;
+      return { name, args: isOurForm ? [seconds] : args, kwds, wait: { signal }, isNotified: true };
+    }
   }
   if (!isOurForm) return { name, args, kwds, wait: NO_WAIT };
   return { name, args, kwds, wait, ...SLICED[kind](args, exposed) };
@@ -101,7 +112,7 @@ type Sliced = "put" | "get" | "acquire" | "wait";
 function kindOf(
   name: string,
   exposed: ReadonlySet<string>,
-): Sliced | "shutdown" | "limited" | "endless" | undefined {
+): Sliced | "shutdown" | "limited" | "endless" | "notified" | undefined {
   const isQueue = exposed.has("put") && exposed.has("get");
   switch (name) {
     case "put":
@@ -117,7 +128,8 @@ function kindOf(
     case "wait":
       // Those of a barrier and of a result of a pool.
       if (exposed.has("abort") || exposed.has("ready")) return "limited";
-      return exposed.has("notify") || exposed.has("is_set") ? "wait" : undefined;
+      if (exposed.has("notify")) return "notified";
+      return exposed.has("is_set") ? "wait" : undefined;
     default:
       return undefined;
   }
@@ -126,7 +138,10 @@ function kindOf(
 const SLICED: Readonly<
   Record<
     Sliced,
-    (args: readonly unknown[], exposed: ReadonlySet<string>) => Pick<Plan, "slices" | "undo">
+    (
+      args: readonly unknown[],
+      exposed: ReadonlySet<string>,
+    ) => Pick<Plan, "slices" | "undo" | "stays">
   >
 > = {
   put: ([item]) => ({
@@ -134,6 +149,8 @@ const SLICED: Readonly<
       args: (seconds) => seconds === 0 ? [item, false] : [item, true, seconds],
       isOver: (answer) => "error" in answer && answer.error instanceof QueueFullError,
     },
+    // From a queue of Python's one can take the first item alone, and this is the last.
+    stays: true,
   }),
   get: (_, exposed) => ({
     slices: {

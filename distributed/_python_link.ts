@@ -1,5 +1,5 @@
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import { Semaphore } from "../coroutine/semaphore.ts";
@@ -37,6 +37,12 @@ const MOST_IDLE = 16;
  * gone, and then loses what it gets for it.
  */
 const SLICE_MS = 1_000;
+
+/** The same for one who puts, and cannot take back what he has put: he waits for the answer when he gives up. */
+const PUT_SLICE_MS = 250;
+
+/** How long a wait that was woken may take to end before it is woken once more. */
+const WAKE_MS = 50;
 
 /** How long giving references back may take when the client closes. */
 const RELEASE_LIMIT_MS = 1_000;
@@ -180,7 +186,18 @@ export class PythonLink implements ManagerClient, Caller {
         throw new TimeoutError(`"${method}" did not answer within ${timeoutMs} ms`);
       });
     } catch (error) {
+      if (plan.isNotified === true) {
+        await runOutsideTasks(() => this.#wake(target, running));
+        throw error;
+      }
       state.isGivenUp = true;
+      if (plan.stays === true) {
+        await runOutsideTasks(() => running.catch(() => {}));
+        if (!state.isDone) throw error;
+        // A cancellation of the task that came too late ends its next wait.
+        if (signal === undefined && !(error instanceof TimeoutError)) currentScope()?.owe(error);
+        return undefined;
+      }
       // Nobody waits for its end. One that is made of slices ends soon, and is taken back.
       if (plan.slices === undefined) state.connection?.close();
       throw error;
@@ -208,7 +225,9 @@ export class PythonLink implements ManagerClient, Caller {
       // Nobody waits for it, and nothing has been asked for.
       if (state.isGivenUp) return undefined;
       const left = Math.max(0, end - performance.now());
-      const ms = timeoutMs === 0 ? 0 : Math.min(left, SLICE_MS);
+      const ms = timeoutMs === 0
+        ? 0
+        : Math.min(left, plan.stays === true ? PUT_SLICE_MS : SLICE_MS);
       const isLast = ms >= left;
       let answer: { value: unknown } | { error: unknown };
       try {
@@ -218,10 +237,33 @@ export class PythonLink implements ManagerClient, Caller {
         answer = { error };
       }
       if (!slices.isOver(answer) || isLast || state.isGivenUp) {
+        state.isDone = "value" in answer;
         if (state.isGivenUp && "value" in answer) await this.#undo(target, plan, answer.value);
         if ("error" in answer) throw answer.error;
         return answer.value;
       }
+    }
+  }
+
+  /**
+   * Ends a wait for a condition, which has the lock again at its end, as every wait has. The wait may not have arrived
+   * yet: calls go over several connections.
+   */
+  async #wake(target: Target, running: Promise<unknown>): Promise<void> {
+    const stranger: Target = { ...target, holders: [] };
+    const state: CallState = { isGivenUp: false, connection: undefined };
+    const callIt = (name: string, ...args: unknown[]) =>
+      this.#callOnce(stranger, { name, args, kwds: {} }, state);
+    const over = running.then(() => true, () => true);
+    try {
+      do {
+        if (await callIt("acquire", true, WAKE_MS / 1000) !== true) continue;
+        await callIt("notify_all");
+        await callIt("release");
+      } while (!await waitWithin(over, { timeoutMs: WAKE_MS }, () => false));
+    } catch {
+      // The connection is lost: so is the wait.
+      await over;
     }
   }
 
@@ -467,6 +509,8 @@ export class PythonLink implements ManagerClient, Caller {
 
 interface CallState {
   isGivenUp: boolean;
+  /** Whether Python has done it. */
+  isDone?: boolean | undefined;
   /** The connection that carries the call at the moment. */
   connection: PythonConnection | undefined;
 }
