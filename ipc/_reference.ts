@@ -150,11 +150,11 @@ export function writeBorrowed({ hostname, port, key, tls, id, by }: LentReferenc
       "Cannot pass on the object: it lives in a manager in Python; connect to that manager where it is to be used",
     );
   }
+  // In the family everybody knows the way, and the owner may want it for a handle like any other.
+  if (hostname === undefined && key === undefined && tls === undefined) return { port, id };
   const there = current?.place;
   if (there !== undefined && isSame(there, { hostname, port, key })) return { id, of: "receiver" };
-  if (key === undefined && tls === undefined) {
-    return hostname === undefined ? { port, id } : { hostname, port, id };
-  }
+  if (key === undefined && tls === undefined) return { hostname, port, id };
   if (current !== undefined && !current.isFamily) {
     throw new TypeError(
       `Cannot pass on the object: it lives at ${hostname}:${port}, and the key of that is for this program only`,

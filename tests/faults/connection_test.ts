@@ -3,6 +3,7 @@ import { concat, fromHex, longFrame, shortFrame, utf8 } from "../ipc/_bytes.ts";
 import { pattern, pipeTest } from "../ipc/_connections.ts";
 import { hang, receiveOne, sendHuge } from "../ipc/connection_targets.ts";
 import { createRandom } from "../coroutine/_random.ts";
+import { MAX_HANDSHAKES } from "../../ipc/_limits.ts";
 import {
   type Address,
   connect,
@@ -297,12 +298,14 @@ Deno.test("Listener gives up the oldest of too many that are silent", async () =
   });
   const accepted = listener.accept();
   const silent: Deno.TcpConn[] = [];
-  for (let n = 0; n < 300; n++) silent.push(await Deno.connect(listener.address as Address));
+  for (let n = 0; n < MAX_HANDSHAKES + 44; n++) {
+    silent.push(await Deno.connect(listener.address as Address));
+  }
   await using client = await connect(listener.address, { authkey: "key" });
   await using server = await guard(accepted, () => "the honest one to be let in");
   await client.send("in");
   assertEquals(await server.recv(), "in");
-  assert(refused.length >= 300 - 256 && refused.length < 100, `${refused.length} were refused`);
+  assert(refused.length >= 44 && refused.length < 100, `${refused.length} were refused`);
   assert(refused.every((error) => error.message.startsWith("Gave up a connection")));
   for (const socket of silent) socket.close();
 });
