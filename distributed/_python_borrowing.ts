@@ -105,11 +105,11 @@ export class PythonBorrowing implements PrivateWay {
 
   #turn(signal: AbortSignal): PythonTurn {
     const target = targetOf(this.proxy);
-    const caller = (signal: AbortSignal): PythonCaller => (name, args = [], owner) => {
+    const call: PythonCaller = (name, args = [], owner) => {
       const options: PythonCallOptions = { signal, owner };
       return callTarget(target, name, args, options);
     };
-    return { signal, call: caller(signal), callToEnd: caller(NEVER) };
+    return { signal, call };
   }
 }
 

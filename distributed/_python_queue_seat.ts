@@ -1,16 +1,5 @@
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import { QueueFullError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import {
-  mapping,
-  type PythonCaller,
-  type PythonSeat,
-  type PythonTurn,
-  untold,
-} from "./_python_seat.ts";
-
-/** How long one that puts waits on the server for a place, before it is asked whether it is still to wait. */
-const SLICE_MS = 250;
+import { mapping, type PythonCaller, type PythonSeat, untold } from "./_python_seat.ts";
 
 /** A queue of a manager in Python, with the methods of the queues of this package. */
 export function queueSeat(): PythonSeat {
@@ -23,9 +12,9 @@ export function queueSeat(): PythonSeat {
   };
   return {
     methods: {
-      put: async (turn, item: unknown, wait?: WaitOptions) => {
-        if (wait === undefined) await inLine(() => turn.call("put", [item]));
-        else await put(turn, item, wait);
+      put: async ({ call }, item: unknown, wait?: WaitOptions) => {
+        if (wait === undefined) await inLine(() => call("put", [item]));
+        else await call("put", [item, wait]);
       },
       putMany: ({ call }, bytes: Uint8Array) => inLine(() => putMany(call, bytes)),
       putNowait: async ({ call }, item: unknown) => void await call("put_nowait", [item]),
@@ -43,29 +32,6 @@ export function queueSeat(): PythonSeat {
       statistics: untold("the figures of the queue"),
     },
   };
-}
-
-/**
- * Puts an item, and takes nothing back: from a queue of Python's one can take the first item alone. One that is given
- * up waits for the answer that is on its way, and has put its item when that says so.
- */
-async function put(
-  { signal, callToEnd }: PythonTurn,
-  item: unknown,
-  wait: WaitOptions,
-): Promise<void> {
-  const end = performance.now() + checkTimeout(wait.timeoutMs);
-  for (;;) {
-    const left = Math.max(0, end - performance.now());
-    const ms = Math.min(left, SLICE_MS);
-    try {
-      await callToEnd("put", ms === 0 ? [item, false] : [item, true, ms / 1000]);
-      return;
-    } catch (error) {
-      if (!(error instanceof QueueFullError) || ms === left) throw error;
-      signal.throwIfAborted();
-    }
-  }
 }
 
 /** Puts items one after the other, and says how many are in the queue. */

@@ -23,8 +23,6 @@ export type PythonCaller = (
 export interface PythonTurn {
   readonly signal: AbortSignal;
   readonly call: PythonCaller;
-  /** Calls what is not given up: its answer is waited for. */
-  readonly callToEnd: PythonCaller;
 }
 
 /** A method of a seat. */
