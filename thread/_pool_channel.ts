@@ -65,7 +65,6 @@ export class PoolChannel {
   #read = 0;
   #outbox: Parcel[] = [];
   #arrived: Posted[] = [];
-  #batches = 0;
   #isFlushDue = false;
   #isReading = false;
   #isPaused = false;
@@ -77,7 +76,7 @@ export class PoolChannel {
     this.#port = port;
     this.#owner = owner;
     port.onmessage = (event) => {
-      this.#batches++;
+      this.#reader.countArrived();
       for (const posted of event.data as Posted[]) this.#arrived.push(posted);
       this.#owner.onPosted();
     };
@@ -130,7 +129,10 @@ export class PoolChannel {
   flush(): void {
     if (this.#isClosed) return;
     this.#writer.wake();
-    if (this.#outbox.length === 0) return;
+    if (this.#outbox.length > 0) this.#postOutbox();
+  }
+
+  #postOutbox(): void {
     const outbox = this.#outbox;
     this.#outbox = [];
     try {
@@ -191,8 +193,7 @@ export class PoolChannel {
 
   /** Whether all was read that the other side, which has ended, had sent. */
   get isComplete(): boolean {
-    return this.#reader.isEmpty && this.#arrived.length === 0 &&
-      this.#batches === this.#reader.posted;
+    return this.#reader.isEmpty && this.#arrived.length === 0 && !this.#reader.isPostDue;
   }
 
   /** Sends and reads nothing more. */
@@ -233,6 +234,7 @@ export class PoolChannel {
     this.#writer.countPosted(1);
     try {
       this.#port.postMessage(batch, transfers);
+      this.#writer.wakeForPost();
     } catch (error) {
       this.#writer.countPosted(-1);
       throw error;

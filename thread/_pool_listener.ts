@@ -67,7 +67,7 @@ export class Listener {
     const now = performance.now();
     if (found !== "nothing" || this.#heardAt === 0) this.#heardAt = now;
     if (now - this.#heardAt <= this.#lookMs || found === "more") return callSoon(this.#turn);
-    const slept = reader.lieDown() ? reader.sleep() : undefined;
+    const slept = reader.sleep();
     if (slept === undefined) return callSoon(this.#turn);
     this.#state = "sleeping";
     this.#sleptAt = now;

@@ -34,11 +34,18 @@ const Form = {
 const HEAD = 0;
 /** Up to where it is written. */
 const TAIL = 16;
-/** 1 while the reader sleeps. */
+/** What the reader does: one of the states below. */
 const SLEEP = 32;
 /** How often something was sent by the port, beside the ring. */
 const POSTED = 33;
 const FIRST = 48;
+
+// States of the reader.
+const AWAKE = 0;
+/** It waits, and its event loop goes on. */
+const ASLEEP = 1;
+/** Its thread stands still. */
+const STANDING = 2;
 
 const HEADER_WORDS = 8;
 const RING_WORDS = 32_768;
@@ -63,6 +70,8 @@ export class RingWriter {
   /** Up to where it was read, as far as known here. */
   #head = 0;
   #tail = 0;
+  /** Whether something was written since the reader was last looked after. */
+  #isNew = false;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
@@ -114,14 +123,23 @@ export class RingWriter {
       for (let n = 0; n < count; n++) this.#chars[to * 2 + n] = text.charCodeAt(n);
     }
     Atomics.store(words, TAIL, this.#tail);
+    this.#isNew = true;
     return true;
   }
 
-  /** Wakes the reader, if it sleeps. That takes as long as ten messages, so it is not done for each. */
+  /**
+   * Wakes the reader, if it sleeps and something was written. That takes as long as ten messages, so it is not
+   * done for each.
+   */
   wake(): void {
-    const words = this.#words;
-    if (Atomics.load(words, SLEEP) === 0) return;
-    if (Atomics.exchange(words, SLEEP, 0) === 1) Atomics.notify(words, SLEEP);
+    if (!this.#isNew) return;
+    this.#isNew = false;
+    if (Atomics.load(this.#words, SLEEP) !== AWAKE) rouse(this.#words);
+  }
+
+  /** Has the reader see what was sent by the port: that wakes its event loop, but no thread that stands still. */
+  wakeForPost(): void {
+    if (Atomics.load(this.#words, SLEEP) === STANDING) rouse(this.#words);
   }
 
   /** Counts what is about to be sent beside the ring; -1 takes it back. */
@@ -160,6 +178,8 @@ export class RingReader {
   #head = 0;
   /** Up to where it is written, as far as known here. */
   #tail = 0;
+  /** How often something has come beside the ring. */
+  #arrived = 0;
 
   constructor(memory: SharedArrayBuffer) {
     this.#words = new Int32Array(memory);
@@ -167,9 +187,14 @@ export class RingReader {
     this.#chars = new Uint16Array(memory);
   }
 
-  /** How often something was sent beside the ring. */
-  get posted(): number {
-    return Atomics.load(this.#words, POSTED);
+  /** Counts what has come beside the ring. */
+  countArrived(): void {
+    this.#arrived++;
+  }
+
+  /** Whether something was sent beside the ring that has not come yet: a turn of the event loop brings it. */
+  get isPostDue(): boolean {
+    return Atomics.load(this.#words, POSTED) !== this.#arrived;
   }
 
   /** Whether nothing is there to be read. */
@@ -179,9 +204,13 @@ export class RingReader {
     return this.#head === this.#tail;
   }
 
-  /** Looks for a message so often, which takes some nanoseconds each. @returns Whether there is one. */
+  /**
+   * Looks for a message so often, which takes some nanoseconds each.
+   *
+   * @returns Whether there is one, or one is on its way by the port.
+   */
   lookOut(times: number): boolean {
-    while (this.isEmpty) if (--times <= 0) return false;
+    while (this.isEmpty && !this.isPostDue) if (--times <= 0) return false;
     return true;
   }
 
@@ -209,32 +238,30 @@ export class RingReader {
     return message;
   }
 
-  /**
-   * Is about to sleep.
-   *
-   * @returns `false` when there is something to read.
-   */
-  lieDown(): boolean {
-    Atomics.store(this.#words, SLEEP, 1);
-    if (this.isEmpty) return true;
+  /** Stands still until something is sent, or so long. */
+  standStill(ms: number): void {
+    if (this.#lieDown(STANDING)) Atomics.wait(this.#words, SLEEP, STANDING, ms);
     this.getUp();
-    return false;
   }
 
-  /** Sleeps until something is written, or so long; the thread stands still. */
-  sleepSync(ms: number): void {
-    Atomics.wait(this.#words, SLEEP, 1, ms);
-  }
-
-  /** Sleeps until something is written. `undefined` when that has happened. */
+  /** Sleeps until something is written; what comes by the port has a turn of its own. `undefined` when there is something. */
   sleep(): Promise<unknown> | undefined {
-    const { async, value } = Atomics.waitAsync(this.#words, SLEEP, 1);
+    if (!this.#lieDown(ASLEEP)) return undefined;
+    const { async, value } = Atomics.waitAsync(this.#words, SLEEP, ASLEEP);
     return async ? value : undefined;
   }
 
   /** Sleeps no more. */
   getUp(): void {
-    if (Atomics.exchange(this.#words, SLEEP, 0) === 1) Atomics.notify(this.#words, SLEEP);
+    rouse(this.#words);
+  }
+
+  /** Is about to sleep. @returns `false` when there is something to read, or it is on its way by the port. */
+  #lieDown(how: number): boolean {
+    Atomics.store(this.#words, SLEEP, how);
+    if (this.isEmpty && !this.isPostDue) return true;
+    this.getUp();
+    return false;
   }
 
   #readValues(form: number, count: number, at: number): unknown[] {
@@ -257,6 +284,10 @@ export class RingReader {
         return new Array(count).fill(undefined);
     }
   }
+}
+
+function rouse(words: Int32Array<SharedArrayBuffer>): void {
+  if (Atomics.exchange(words, SLEEP, AWAKE) !== AWAKE) Atomics.notify(words, SLEEP);
 }
 
 function formOf(values: readonly unknown[]): number {

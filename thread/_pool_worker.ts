@@ -94,14 +94,11 @@ class PoolWorker {
 
   #nap(): void {
     const { reader } = this.#channel;
-    if (reader.lookOut(LOOKS) || !reader.lieDown()) return;
-    reader.sleepSync(NAP_MS);
-    reader.getUp();
+    if (!reader.lookOut(LOOKS)) reader.standStill(NAP_MS);
   }
 
   #sleep(): void {
-    const { reader } = this.#channel;
-    const slept = reader.lieDown() ? reader.sleep() : undefined;
+    const slept = this.#channel.reader.sleep();
     if (slept === undefined) return callSoon(this.#turn);
     void slept.then(this.#turn);
   }
