@@ -1,4 +1,5 @@
 import type { Batch, BatchJob, ItemRange } from "./_batch.ts";
+import { startLimit } from "./_check_timeout.ts";
 import type { Values } from "./_frame.ts";
 import type { PoolFigures } from "./_pool_figures.ts";
 import type { Job, ValueSink } from "./_runner.ts";
@@ -248,7 +249,7 @@ export class HeldJob implements Job, BatchJob {
     this.#stopping++;
     this.#holder.cancel(this, index, stop.error);
     if (!this.#isOpen(index)) return;
-    this.#grace ??= setTimeout(() => this.#holder.unresponsive(), this.#holder.graceMs);
+    this.#grace ??= startLimit(() => this.#holder.unresponsive(), this.#holder.graceMs);
   }
 
   #settleFailed(index: number, error: unknown, kind: "failed" | "cancelled"): void {

@@ -1,3 +1,4 @@
+import { startLimit } from "./_check_timeout.ts";
 import { runOutsideTasks } from "./_current_scope.ts";
 import { Hand, type HandOwner } from "./_hand.ts";
 import type { HeldJob } from "./_held_job.ts";
@@ -270,7 +271,7 @@ export class Staff implements HandOwner {
 
   async #within(limitMs: number, stopped: Promise<void>): Promise<boolean> {
     const { promise: late, resolve } = Promise.withResolvers<boolean>();
-    const grace = setTimeout(() => resolve(false), limitMs);
+    const grace = startLimit(() => resolve(false), limitMs);
     const hasStopped = stopped.then(() => true, () => false);
     const hasEnded = await Promise.race([hasStopped, late]);
     clearTimeout(grace);

@@ -45,13 +45,13 @@ export function readWorkerPoolOptions(options: WorkerPoolOptions): CheckedWorker
   if (taskTimeoutMs === 0) {
     throw new RangeError('Cannot create a pool: "taskTimeoutMs" must be more than 0, got 0');
   }
-  checkTimeout(graceMs);
+  checkTimeout(graceMs, "graceMs");
   return {
     initArgs,
     graceMs,
     core: {
-      idleTimeoutMs: checkTimeout(idleTimeoutMs),
-      timeoutMs: taskTimeoutMs === undefined ? undefined : checkTimeout(taskTimeoutMs),
+      idleTimeoutMs: checkTimeout(idleTimeoutMs, "idleTimeoutMs"),
+      timeoutMs: taskTimeoutMs === undefined ? undefined : checkTimeout(taskTimeoutMs, "taskTimeoutMs"),
       retries,
       maxItemsPerRunner: maxTasksPerChild,
       graceMs,

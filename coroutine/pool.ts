@@ -76,7 +76,7 @@ export class Pool extends BasePool {
     super();
     if (size !== Infinity) checkCount("create a pool", "size", size, 1);
     const { graceMs = DEFAULT_GRACE_MS } = options;
-    checkTimeout(graceMs);
+    checkTimeout(graceMs, "graceMs");
     const core: PoolCore = new PoolCore({
       size,
       graceMs,

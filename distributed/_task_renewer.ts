@@ -1,3 +1,5 @@
+import { LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
+
 /** A lease that is to be kept. */
 export interface Renewable {
   readonly leaseMs: number;
@@ -36,7 +38,8 @@ export class TaskRenewer {
     if (dueMs >= this.#dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
-    this.#timer = setTimeout(this.#onTimer, Math.max(1, Math.ceil(dueMs - performance.now())));
+    const waitMs = Math.max(1, Math.ceil(dueMs - performance.now()));
+    this.#timer = setTimeout(this.#onTimer, Math.min(LONGEST_TIMER_MS, waitMs));
   }
 
   readonly #onTimer = (): void => {

@@ -113,8 +113,11 @@ export function readSettings(command: CommandLine, options: PopenOptions): Popen
     shellMerges: stderr === "stdout" && shell && options.executable === undefined &&
       Deno.build.os !== "windows",
     maxOutputBytes,
-    pipeGraceMs: checkTimeout(options.pipeGraceMs ?? PIPE_GRACE_MS),
-    terminateGraceMs: checkTimeout(options.terminateGraceMs ?? TERMINATE_GRACE_MS),
+    pipeGraceMs: checkTimeout(options.pipeGraceMs ?? PIPE_GRACE_MS, "pipeGraceMs"),
+    terminateGraceMs: checkTimeout(
+      options.terminateGraceMs ?? TERMINATE_GRACE_MS,
+      "terminateGraceMs",
+    ),
   };
 }
 

@@ -370,7 +370,7 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
    * @returns When the program has ended.
    */
   async terminateTree(options: TerminateTreeOptions = {}): Promise<void> {
-    const graceMs = checkTimeout(options.graceMs ?? this.#settings.terminateGraceMs);
+    const graceMs = checkTimeout(options.graceMs ?? this.#settings.terminateGraceMs, "graceMs");
     const { ownsGroup } = this.#settings;
     if (this.#returnCode !== undefined && !this.#hasLeftGroup) return;
     await endTree({

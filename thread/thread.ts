@@ -321,7 +321,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   async terminate(options: TerminateOptions = {}): Promise<void> {
     const { graceMs = TERMINATE_GRACE_MS, signal } = options;
     signal?.throwIfAborted();
-    checkTimeout(graceMs);
+    checkTimeout(graceMs, "graceMs");
     this.#checkStarted("terminate");
     if (this.#isEnded) return;
     this.#tellToEnd();

@@ -96,7 +96,7 @@ export class Timer<A extends unknown[] = []> implements Disposable {
       throw new InvalidStateError(`Cannot start the timer: it was ${this.#history()} before`);
     }
     this.#state = "started";
-    const delayMs = checkTimeout(this.#delayMs);
+    const delayMs = checkTimeout(this.#delayMs, "delayMs");
     // Longer than the platform can count: it never comes, but keeps the program alive.
     if (delayMs === Infinity) this.#timer = setInterval(() => {}, 2 ** 31 - 1);
     else this.#timer = setTimeout(() => void this.#run(), delayMs);

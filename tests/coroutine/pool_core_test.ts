@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { CancelledError, TimeoutError } from "../../coroutine/mod.ts";
 import { poolInternals } from "../../coroutine/_pool_internals.ts";
 import type { Runner } from "../../coroutine/_runner.ts";
-import { settle } from "../support/settle.ts";
+import { FakeTime } from "../support/fake_time.ts";
+import { assertPending, settle } from "../support/settle.ts";
 import { FakePool, same } from "./_fake_runners.ts";
 
 const DEATH = new Error("the runner died");
@@ -191,6 +192,8 @@ Deno.test("PoolCore starts items that were given back elsewhere, one at a time, 
   const job = pool.runner(0).take();
   job.started(0);
   job.giveBack(0); // all but the first, which has started
+  await settle();
+  assertEquals(pool.runner(0).held, []);
   pool.runner(0).port.lost(DEATH);
   await settle();
   for (const item of [2, 3, 4]) {
@@ -297,6 +300,24 @@ Deno.test("PoolCore ends idle runners beyond its minimum, and makes new ones", a
   await Promise.all(again);
 });
 
+Deno.test("PoolCore does not end a runner as idle that has got work meanwhile", async () => {
+  using time = new FakeTime();
+  await using pool = new FakePool({ size: 1, idleTimeoutMs: 100 });
+  const first = pool.applyAsync(same, [1]);
+  await settle();
+  pool.runner(0).finish();
+  await first;
+  const second = pool.applyAsync(same, [2]);
+  await settle();
+  await time.tick(200);
+  assertEquals([pool.runner(0).held, pool.runner(0).stops], [[[2]], []]);
+  assertEquals(pool.statistics().runners, 1);
+  pool.runner(0).finish();
+  assertEquals(await second, 2);
+  await time.tick(200);
+  assertEquals(pool.runner(0).stops, ["end"]);
+});
+
 Deno.test("PoolCore kills a runner that does not end", async () => {
   const pool = new FakePool({ minimum: 1, graceMs: 1 }, (runner) => {
     runner.isObedient = false;
@@ -378,6 +399,24 @@ Deno.test("PoolCore gives a runner up that does not stop an item", async () => {
   job.succeed(0, "late");
   const { done, failed, abandoned, running } = pool.statistics();
   assertEquals([done, failed, abandoned, running], [2, 1, 1, 0]);
+});
+
+Deno.test("PoolCore waits without end for a runner to stop when its grace is Infinity", async () => {
+  using time = new FakeTime();
+  const pool = new FakePool({ size: 1, graceMs: Infinity });
+  const call = pool.applyAsync(same, [1], { timeoutMs: 10 });
+  await settle();
+  const job = pool.runner(0).take();
+  job.started(0);
+  await time.tick(10);
+  await time.tick(2 ** 33);
+  assertEquals(pool.runner(0).stops, []);
+  job.fail(0, pool.runner(0).cancels[0]!.reason);
+  await assertRejects(() => call.get(), TimeoutError);
+  pool.runner(0).isObedient = false;
+  const ended = pool.terminate();
+  await time.tick(2 ** 33);
+  await assertPending(ended);
 });
 
 Deno.test("PoolCore ends a runner that was still being made when it was terminated", async () => {

@@ -34,7 +34,7 @@ Deno.test("Pool takes any number of functions when its size is Infinity", async 
 });
 
 Deno.test("Pool refuses a grace time that makes no sense", () => {
-  assertThrows(() => new Pool(1, { graceMs: -1 }), RangeError);
+  assertThrows(() => new Pool(1, { graceMs: -1 }), RangeError, '"graceMs" must be 0 or more');
 });
 
 // The task of a call
