@@ -8,6 +8,7 @@ export interface CallDefaults {
     readonly timeoutMs?: number | undefined;
     readonly retries?: number | undefined;
     checkTarget?(target: unknown): void;
+    bindTarget?(target: unknown): unknown;
   };
 }
 
@@ -32,8 +33,9 @@ export function callSettings(
   if (timeoutMs === 0) {
     throw new RangeError(`Cannot ${action}: "timeoutMs" must be more than 0, got 0`);
   }
+  const { bindTarget } = core.options;
   return {
-    target,
+    target: bindTarget === undefined ? target : bindTarget(target),
     spread: spread.spread,
     priority,
     retries,

@@ -4,6 +4,7 @@ import { pourOut } from "./_pour_out.ts";
 import type { Job, Runner } from "./_runner.ts";
 import type { Scope } from "./_scope.ts";
 import { taskInternals } from "./_task_internals.ts";
+import { isThenable } from "./_thenable.ts";
 import { CancelledError } from "./errors.ts";
 import { Task } from "./task.ts";
 
@@ -269,9 +270,4 @@ function createCallTask(enlist: (task: object) => void): CallTask {
   taskInternals.observe(task, () => {});
   taskInternals.startNow(task);
   return { task, scope: scope!, resolve, reject };
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && (typeof value === "object" || typeof value === "function") &&
-    typeof (value as PromiseLike<unknown>).then === "function";
 }

@@ -1,7 +1,8 @@
 import { TimeoutError } from "./errors.ts";
 import type { Permit } from "./permit.ts";
 
-class HeldPermit implements Permit {
+/** Releases once. */
+export class HeldPermit implements Permit {
   #release: (() => void) | undefined;
 
   constructor(release: () => void) {

@@ -139,14 +139,19 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
 
   async wait(options: WaitOptions = {}): Promise<boolean> {
     this.#isAsked = true;
+    // It may have failed before, and the runtime has not looked yet.
+    this.#promise?.catch(() => {});
     options.signal?.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#onSettled(() => resolve(true));
+    const tell = () => resolve(true);
+    this.#onSettled(tell);
     const leave = this.#state === PENDING ? waitForPool(this.#core) : undefined;
     try {
       return await waitWithin(promise, options, () => false);
     } finally {
       leave?.();
+      const at = this.#leaving?.indexOf(tell) ?? -1;
+      if (at >= 0) this.#leaving!.splice(at, 1);
     }
   }
 

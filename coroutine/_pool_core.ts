@@ -23,6 +23,8 @@ export interface PoolCoreOptions extends Partial<StaffOptions> {
   readonly mostCalls?: number | undefined;
   /** Whether something else than a function may be called; throws a `TypeError` when it may not. */
   checkTarget?(target: unknown): void;
+  /** What a call takes along in place of its target, once that is checked. Of its own answer it makes the same. */
+  bindTarget?(target: unknown): unknown;
 }
 
 /** How long a runner may take to stop something unless the pool says otherwise. */
@@ -98,6 +100,8 @@ export class PoolCore implements BatchOwner, Employer {
     receiver: CallReceiver,
   ): CallGroup {
     const form = args.length === 1 ? "unary" : "spread";
+    const { bindTarget } = this.options;
+    if (bindTarget !== undefined) target = bindTarget(target);
     let group = this.#group;
     if (group === undefined || !group.accepts(target, form, currentValues())) {
       const settings = callSettings(this, action, target, { spread: form === "spread" }, {});

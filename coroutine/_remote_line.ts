@@ -1,4 +1,4 @@
-import { attemptIn } from "./_attempt.ts";
+import { attemptIn, type Trace, traceIn } from "./_attempt.ts";
 import type { Job } from "./_runner.ts";
 
 /** A job that takes longer is a long one: what waits behind it is handed to others. */
@@ -46,8 +46,8 @@ export interface LineOwner {
   emptied(): void;
   /** What runs does not end by itself: the worker is to be ended. */
   kill(): void;
-  /** Tells the worker that the jobs that follow belong to this attempt at a task. */
-  sendAttempt(attempt: number): void;
+  /** Tells the worker that the jobs that follow belong to this attempt at a task, and to this trace. */
+  sendAttempt(attempt: number, trace: Trace | undefined): void;
   /** Tells the worker that an item is not wanted any more. */
   sendCancel(wire: number, index: number): void;
   /** Tells the worker that what has not started is wanted back. */
@@ -72,6 +72,7 @@ export class RemoteLine {
   #isRecalling = false;
   /** The attempt that the worker was told last. */
   #attempt = 0;
+  #trace: Trace | undefined;
   #chance: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setTimeout> | undefined;
 
@@ -104,7 +105,12 @@ export class RemoteLine {
   /** Puts items of a job in the line, which are sent now. */
   add(job: Job, index: number, count: number): Held {
     const attempt = attemptIn(job.values);
-    if (attempt !== this.#attempt) this.#owner.sendAttempt(this.#attempt = attempt);
+    const trace = attempt === 0 ? undefined : traceIn(job.values);
+    if (attempt !== this.#attempt || trace !== this.#trace) {
+      this.#attempt = attempt;
+      this.#trace = trace;
+      this.#owner.sendAttempt(attempt, trace);
+    }
     const wire = this.#wires = (this.#wires + 1) & 0x7fff_ffff;
     const held: Held = {
       job,

@@ -1,5 +1,6 @@
 import { currentFrame, currentValues, runInFrame } from "./_frame.ts";
 import type { Scope } from "./_scope.ts";
+import { isThenable } from "./_thenable.ts";
 
 /**
  * Runs a part of the running code in a scope of its own, with everything else as it is.
@@ -13,9 +14,4 @@ export function runInScope<T>(scope: Scope, run: () => T | PromiseLike<T>): T | 
     const returned = run();
     return isThenable(returned) ? Promise.resolve(returned) : returned;
   });
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return value !== null && (typeof value === "object" || typeof value === "function") &&
-    typeof (value as PromiseLike<T>).then === "function";
 }

@@ -107,6 +107,9 @@ export class Staff implements HandOwner {
   /** One more, or one less, may work than the pool's size: one of them waits for another. */
   lend(count: 1 | -1): void {
     this.#extra += count;
+    // The one that worked in the meantime may be at rest already, and would be one too many.
+    const idle = this.#idle.at(-1);
+    if (idle !== undefined && this.#isOneTooMany) this.#sendHome(idle);
   }
 
   freed(hand: Hand): void {
@@ -124,6 +127,7 @@ export class Staff implements HandOwner {
       `Runner "${hand.runner!.name}" does not stop what it was asked to stop`,
     );
     for (const job of hand.jobs.toReversed()) job.giveUp(error);
+    this.begin();
     this.#employer.pump();
   }
 
@@ -211,18 +215,25 @@ export class Staff implements HandOwner {
 
   /** A hand holds nothing: it waits for the next job, or ends. */
   #rest(hand: Hand): void {
-    const { size, minimum, idleTimeoutMs } = this.#options;
-    if (this.itemsLeft(hand) <= 0 || this.#hands.size > size + this.#extra) {
-      this.#leave(hand);
-      void this.#end(hand.runner!, "end");
+    const { minimum, idleTimeoutMs } = this.#options;
+    if (this.itemsLeft(hand) <= 0 || this.#isOneTooMany) {
+      this.#sendHome(hand);
       return this.begin();
     }
     this.#idle.push(hand);
     if (idleTimeoutMs === Infinity || this.#hands.size <= minimum) return;
     hand.idleTimer = setTimeout(() => {
-      if (this.#hands.size <= minimum || !this.#leave(hand)) return;
-      void this.#end(hand.runner!, "end");
+      if (this.#hands.size > minimum) this.#sendHome(hand);
     }, idleTimeoutMs);
+  }
+
+  get #isOneTooMany(): boolean {
+    return this.#hands.size > this.#options.size + this.#extra;
+  }
+
+  /** Ends the runner of a hand that holds nothing. */
+  #sendHome(hand: Hand): void {
+    if (this.#leave(hand)) void this.#end(hand.runner!, "end");
   }
 
   #leave(hand: Hand): boolean {

@@ -1,4 +1,4 @@
-import { valuesOfAttempt } from "./_attempt.ts";
+import { runInTrace, type Trace, valuesOfAttempt } from "./_attempt.ts";
 import { CoroutineRunner } from "./_coroutine_runner.ts";
 import {
   Piece,
@@ -72,9 +72,9 @@ export class WorkerLine implements PieceOwner {
     return this.#current !== undefined;
   }
 
-  /** The jobs that follow belong to this attempt at a task; 0 when to none. */
-  setAttempt(attempt: number): void {
-    this.#values = valuesOfAttempt(attempt);
+  /** The jobs that follow belong to this attempt at a task, 0 when to none, and to this trace. */
+  setAttempt(attempt: number, trace?: Trace): void {
+    this.#values = valuesOfAttempt(attempt, trace);
   }
 
   /** Takes one more job. */
@@ -162,7 +162,7 @@ export class WorkerLine implements PieceOwner {
     // What was told so far is on its way before a function runs that may never come back.
     this.#channel.flush(() => {
       this.#isRunning = true;
-      if (piece.begin()) this.#runner.start(piece);
+      if (piece.begin()) runInTrace(piece.values, () => this.#runner.start(piece));
     });
   }
 }

@@ -51,7 +51,9 @@ export function readWorkerPoolOptions(options: WorkerPoolOptions): CheckedWorker
     graceMs,
     core: {
       idleTimeoutMs: checkTimeout(idleTimeoutMs, "idleTimeoutMs"),
-      timeoutMs: taskTimeoutMs === undefined ? undefined : checkTimeout(taskTimeoutMs, "taskTimeoutMs"),
+      timeoutMs: taskTimeoutMs === undefined
+        ? undefined
+        : checkTimeout(taskTimeoutMs, "taskTimeoutMs"),
       retries,
       maxItemsPerRunner: maxTasksPerChild,
       graceMs,

@@ -192,6 +192,11 @@ export abstract class BaseExecutor<Reference = never> implements AsyncDisposable
     if (inputs.length === 0) {
       throw new TypeError(`Cannot map: the items must be iterable, got ${typeof rest[0]}`);
     }
+    if (typeof options !== "object") {
+      throw new TypeError(
+        `Cannot map: behind the target come iterable items, then options, got ${typeof options}`,
+      );
+    }
     if (bufferSize !== undefined && bufferSize !== Infinity) {
       checkCount("map", "bufferSize", bufferSize, 1);
     }

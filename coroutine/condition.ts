@@ -6,8 +6,9 @@
 
 import { beginWait, waitInLine } from "./_acquire.ts";
 import { describe, describeWaiting } from "./_describe.ts";
-import { currentOwner } from "./_owner.ts";
 import { listenForCancel } from "./_listen_for_cancel.ts";
+import { currentOwner } from "./_owner.ts";
+import { isThenable } from "./_thenable.ts";
 import { Waiters } from "./_waiters.ts";
 import { InvalidStateError } from "./errors.ts";
 import { Lock } from "./lock.ts";
@@ -292,10 +293,6 @@ export class Condition {
     for (let left = depth - 1; left > 0; left--) lock.tryAcquire({ owner });
     return cancelled;
   }
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** That a wait is to end, and why. */

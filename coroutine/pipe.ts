@@ -204,15 +204,15 @@ function run(
   if (isPlain) return pump.run().next().value;
   const timedOut = (timeoutMs: number) =>
     new TimeoutError(`Pipe had not ended after ${timeoutMs} ms`);
-  const scope = options === undefined
-    ? undefined
-    : new Scope(currentScope()?.owner, currentScope());
+  let scope: Scope | undefined;
   const drive = new Drive(pump.run());
   const begin = (): Promise<unknown> => {
-    if (scope === undefined) return drive.begin();
-    const frame = { scope, values: currentValues(), report: currentFrame()?.report };
+    if (options === undefined) return drive.begin();
+    // Not before: a pipe that is given up at once would leave it behind in the scope around.
+    const own = scope = new Scope(currentScope()?.owner, currentScope());
+    const frame = { scope: own, values: currentValues(), report: currentFrame()?.report };
     const work = runInFrame(frame, () => drive.begin());
-    return work.finally(() => scope.leave());
+    return work.finally(() => own.leave());
   };
   return untilGivenUp(begin, options ?? {}, {
     timedOut,

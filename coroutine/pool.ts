@@ -38,9 +38,9 @@ export interface PoolOptions {
  *   have the values that they had where the pool was called.
  * - A function that waits for something else than this library, and does not look at its signal, cannot be
  *   stopped. See `graceMs`.
- * - A function may call its own pool and wait for the result: another one runs in its place meanwhile. One
- *   that waits by way of a task that it has spawned counts as running, so a pool can come to a stand that
- *   way.
+ * - A function may call its own pool and wait for the result: another one runs in its place meanwhile. A call
+ *   of `apply`, `map` or `starmap` counts as such a wait from its beginning to its end. One that waits by way
+ *   of a task that it has spawned counts as running, so a pool can come to a stand that way.
  * - Functions that do not wait are run in chunks by `map`; one that waits never holds up the others of its
  *   chunk, also with a `chunkSize`: they are handed to whoever is free.
  *
@@ -67,10 +67,10 @@ export class Pool extends BasePool {
   /**
    * Creates a pool.
    *
-   * @param size How many functions may run at a time.
+   * @param size How many functions may run at a time; `Infinity` sets no limit.
    * @param options How long it waits for what it stops.
    * @throws {TypeError} When `size` is not a number.
-   * @throws {RangeError} When `size` is not a whole number of 1 or more.
+   * @throws {RangeError} When `size` is not a whole number of 1 or more, or `graceMs` is below 0.
    */
   constructor(size: number, options: PoolOptions = {}) {
     super();

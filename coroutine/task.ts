@@ -8,6 +8,7 @@ import { currentScope } from "./_current_scope.ts";
 import { currentValues, runInFrame, type Values } from "./_frame.ts";
 import { isAbortError, Scope } from "./_scope.ts";
 import { LATER, taskInternals } from "./_task_internals.ts";
+import { isThenable } from "./_thenable.ts";
 import { waitWithin } from "./_wait_within.ts";
 import type { Context } from "./context_var.ts";
 import { CancelledError, InvalidStateError } from "./errors.ts";
@@ -268,6 +269,7 @@ export class Task<T> implements Promise<T> {
    *
    * @param options How long to wait, and what stops the wait. The task goes on either way.
    * @returns `true` when it has ended, `false` when it had not after `timeoutMs`.
+   * @throws {InvalidStateError} When the task itself calls it.
    */
   join(options: WaitOptions = {}): Promise<boolean> {
     if (currentScope()?.owner === this) return Promise.reject(this.#waitsForItself());
@@ -471,6 +473,11 @@ export class Task<T> implements Promise<T> {
   static {
     taskInternals.observe = (task, observer) => {
       if (!(#state in task)) throw new TypeError("Cannot observe: it is not a task");
+      if (task.done()) {
+        task.#answered();
+        observer();
+        return () => {};
+      }
       task.#observing++;
       task.#observe(observer);
       return () => {
@@ -555,9 +562,4 @@ function call<T>(scope: Scope, run: TaskFunction<T>): T | Promise<T> {
   // the signal all the same: it may pass all that it is given to another one.
   const returned = run(run.length === 0 ? scope.watched : scope.signal);
   return isThenable(returned) ? Promise.resolve(returned) : returned;
-}
-
-function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return value !== null && (typeof value === "object" || typeof value === "function") &&
-    typeof (value as PromiseLike<T>).then === "function";
 }

@@ -338,6 +338,13 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
     assertEquals(executor.maxWorkers, 3);
   });
 
+  test(".map() refuses what is neither an input nor options", (executor) => {
+    assertThrows(() => executor.map(add, [1], 7 as never), TypeError, "got number");
+    assertThrows(() => executor.map(add, [1], add as never), TypeError, "got function");
+    assertThrows(() => executor.map(square, 7 as never), TypeError, "must be iterable");
+    return Promise.resolve();
+  });
+
   test(" rejects with the error of its input", async (executor) => {
     const results = executor.map(square, upTo(2, REASON));
     assertEquals((await results.next()).value, 0);

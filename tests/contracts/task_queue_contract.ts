@@ -25,20 +25,22 @@ export type OpenTaskQueue = (options: { maxSize?: number }) => Promise<OpenedTas
 export interface TaskQueueTraits {
   /** Whether workers fetch more than they ask for, so that it is not with the queue. */
   readonly fetchesAhead?: boolean;
+  /** Defines a test, when it needs something that is not everywhere. */
+  readonly define?: (name: string, run: () => Promise<void>) => void;
 }
 
 /** The rules that hold whatever engine keeps the tasks. */
 export function taskQueueContract(
   name: string,
   open: OpenTaskQueue,
-  { fetchesAhead = false }: TaskQueueTraits = {},
+  { fetchesAhead = false, define = Deno.test }: TaskQueueTraits = {},
 ): void {
   const test = (
     title: string,
     run: (producer: Queue, worker: Queue, other: Queue) => Promise<void>,
     options: { maxSize?: number } = {},
   ): void =>
-    Deno.test(`TaskQueue (${name}) ${title}`, async () => {
+    define(`TaskQueue (${name}) ${title}`, async () => {
       await using opened = await open(options);
       const { producer, workers } = opened;
       await guard(run(producer, ...workers), () => `"${title}" to end`);

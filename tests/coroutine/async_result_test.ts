@@ -106,6 +106,11 @@ Deno.test("AsyncResult is not reported when somebody asks, has an errorCallback,
     const signal = AbortSignal.abort(new Error("first"));
     await assertRejects(() => late.get({ signal }), Error, "first");
     await settle();
+    const failed = pool.applyAsync(fail);
+    while (!failed.ready()) await null;
+    // The runtime looks when this turn of the event loop is over.
+    assertEquals(await failed.wait(), true);
+    await settle();
     const unheard = pool.mapAsync(() => 1, [1]);
     await pool.terminate();
     assert(unheard.cancelled());

@@ -401,6 +401,15 @@ Deno.test("PoolCore gives a runner up that does not stop an item", async () => {
   assertEquals([done, failed, abandoned, running], [2, 1, 1, 0]);
 });
 
+Deno.test("PoolCore has as many runners as its minimum again after it has given one up", async () => {
+  await using pool = new FakePool({ size: 1, minimum: 1, graceMs: 1 });
+  const call = pool.applyAsync(same, [1], { timeoutMs: 1 });
+  await settle();
+  pool.runner(0).take().started(0);
+  await assertRejects(() => call.get(), TimeoutError);
+  assertEquals([pool.statistics().runners, pool.runners.length], [1, 2]);
+});
+
 Deno.test("PoolCore waits without end for a runner to stop when its grace is Infinity", async () => {
   using time = new FakeTime();
   const pool = new FakePool({ size: 1, graceMs: Infinity });

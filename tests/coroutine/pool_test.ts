@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  type AsyncResult,
   CancelledError,
   ContextVar,
   currentTask,
@@ -247,6 +248,30 @@ Deno.test("Pool runs no more functions than its size because one of them calls i
   release.set();
   await outer;
   assertEquals(most, 1);
+});
+
+Deno.test("Pool runs no more functions than its size after one of them has asked it for a result", async () => {
+  await using pool = new Pool(1);
+  const release = new Event();
+  let now = 0;
+  let most = 0;
+  const count = async () => {
+    most = Math.max(most, ++now);
+    await release.wait();
+    now--;
+  };
+  let others: AsyncResult<void[]> | undefined;
+  const outer = pool.apply(async () => {
+    await pool.applyAsync(() => 1).get();
+    others = pool.mapAsync(count, [1, 2]); // is not waited for here
+    await count();
+  });
+  await settle();
+  release.set();
+  await outer;
+  await others;
+  assertEquals(most, 1);
+  assertEquals(pool.statistics().runners, 1);
 });
 
 // Chunks

@@ -97,3 +97,27 @@ Deno.test("Queue whose store fails for a get that left others waiting keeps them
   assertEquals([await queue.get(), await queue.get()], [1, 2]);
   await waiting;
 });
+
+Deno.test("Queue and its kinds keep nothing alive that was taken", async () => {
+  const room = JSON.stringify(import.meta.resolve("../../coroutine/mod.ts"));
+  const code = `
+    import { LifoQueue, PriorityQueue, Queue } from ${room};
+    const queues = [new Queue(), new LifoQueue(), new PriorityQueue(0, { compare: () => 0 })];
+    const taken = queues.map((queue) => {
+      queue.putNowait({});
+      return new WeakRef(queue.getNowait());
+    });
+    // What was looked at through a reference of this kind lives to the end of the turn.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    gc();
+    console.log(taken.map((item) => item.deref() === undefined), queues.length);`;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--v8-flags=--expose-gc", code],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals(
+    [decoder.decode(stdout), decoder.decode(stderr)],
+    ["[ true, true, true ] 3\n", ""],
+  );
+});

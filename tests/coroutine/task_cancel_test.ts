@@ -10,6 +10,7 @@ import {
   TimeoutError,
   wait,
 } from "../../coroutine/mod.ts";
+import { Scope } from "../../coroutine/_scope.ts";
 import { FakeTime } from "../support/fake_time.ts";
 import { createGates } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
@@ -587,4 +588,18 @@ Deno.test("Task.cancel() ends a gather, a limit and a wait that go on in it", as
   task.cancel();
   await cancellationOf(task);
   assertEquals(seen, [1, 2]);
+});
+
+Deno.test("Scope.cancel() does not tell a wait that another one has ended meanwhile", () => {
+  const scope = new Scope(undefined);
+  const told: string[] = [];
+  let leaveSecond = () => {};
+  const leaveFirst = scope.enter(() => {
+    told.push("first");
+    leaveSecond();
+  });
+  leaveSecond = scope.enter(() => told.push("second"));
+  scope.cancel("why");
+  leaveFirst();
+  assertEquals(told, ["first"]);
 });

@@ -7,7 +7,8 @@ import { startProgram } from "../support/child_program.ts";
 /** Runs a program with these lines, and tells what it wrote to standard error, and its exit code. */
 async function outcomeOf(lines: string): Promise<{ code: number; stderr: string }> {
   const code = `
-    import { gather, shield, sleep, spawn, Task, wait } from "@manyhands/concurrency/coroutine";
+    import { asCompleted, gather, joinAll, shield, sleep, spawn, Task, wait, waitFor }
+      from "@manyhands/concurrency/coroutine";
     const fail = () => { throw new Error("nobody saw this"); };
     console.log("READY");
     ${lines}
@@ -46,6 +47,19 @@ Deno.test("A failure that somebody awaits or looks at is not reported, nor a can
     await gather([fail, fail], { returnExceptions: true });
     await shield(fail).catch(() => {});
     spawn(fail).addDoneCallback((task) => task.exception());
+    // The runtime looks when this turn of the event loop is over: the task has failed by then.
+    const failed = async () => {
+      const task = spawn(fail);
+      while (!task.done()) await null;
+      return [task];
+    };
+    await (await failed())[0].join();
+    await joinAll(await failed());
+    await wait(await failed());
+    await waitFor((await failed())[0]).catch(() => {});
+    await gather(await failed()).catch(() => {});
+    await shield((await failed())[0]).catch(() => {});
+    for await (const task of asCompleted(await failed())) task.exception();
     const cancelled = spawn(() => sleep(Infinity));
     await sleep(0);
     cancelled.cancel();
