@@ -1,19 +1,6 @@
+import { HeldPermit } from "../coroutine/_hold.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { Permit } from "../coroutine/permit.ts";
-
-class HeldPermit implements Permit {
-  #release: (() => void) | undefined;
-
-  constructor(release: () => void) {
-    this.#release = release;
-  }
-
-  [Symbol.dispose](): void {
-    const release = this.#release;
-    this.#release = undefined;
-    release?.();
-  }
-}
 
 /**
  * Makes the scoped form out of `acquireSync()`.

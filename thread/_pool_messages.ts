@@ -23,7 +23,10 @@ export const Kind = {
   STOP: 7,
   /** These items of the job that follows are not to be run: their indices. */
   LEAVE_OUT: 8,
-  /** The jobs that follow belong to this attempt at a task, 0 at first: `index`. */
+  /**
+   * The jobs that follow belong to this attempt at a task, 0 at first: `index`; and to this trace, if there is one:
+   * `[traceparent, tracestate]`.
+   */
   ATTEMPT: 9,
   // From the thread.
   /** It can take jobs. */

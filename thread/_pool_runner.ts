@@ -1,3 +1,4 @@
+import type { Trace } from "../coroutine/_attempt.ts";
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { PoolTargets } from "../coroutine/_pool_targets.ts";
 import { type LineOwner, RemoteLine } from "../coroutine/_remote_line.ts";
@@ -267,8 +268,9 @@ export class ThreadRunner implements Runner, LineOwner {
     this.#terminate();
   }
 
-  sendAttempt(attempt: number): void {
-    this.#channel.send(Kind.ATTEMPT, 0, 0, attempt, 0, []);
+  sendAttempt(attempt: number, trace: Trace | undefined): void {
+    const values = trace === undefined ? [] : [trace.traceparent, trace.tracestate];
+    this.#channel.send(Kind.ATTEMPT, 0, 0, attempt, 0, values);
   }
 
   sendCancel(wire: number, index: number): void {

@@ -1,3 +1,4 @@
+import type { Trace } from "../coroutine/_attempt.ts";
 import { WorkerLine, type WorkerReports } from "../coroutine/_worker_line.ts";
 import { encodeError } from "../ipc/_wire_error.ts";
 import { checkCarriable, PoolChannel, type Unsent } from "./_pool_channel.ts";
@@ -123,7 +124,7 @@ class PoolWorker {
         this.#leftOut = new Set(message.values as number[]);
         return;
       case Kind.ATTEMPT:
-        return this.#line.setAttempt(index);
+        return this.#line.setAttempt(index, readTrace(message.values));
       case Kind.STOP:
         this.#isStopping = true;
         return this.#line.stop();
@@ -248,4 +249,9 @@ function findFunction(module: Record<string, unknown>, name: string): AnyFunctio
       functions.join(", ") || "no function"
     }`,
   );
+}
+
+function readTrace(values: readonly unknown[]): Trace | undefined {
+  const [traceparent, tracestate] = values as [string?, string?];
+  return traceparent === undefined ? undefined : { traceparent, tracestate };
 }

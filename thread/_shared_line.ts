@@ -424,3 +424,8 @@ export abstract class SharedLine {
 export const MUST_WAIT = -1;
 /** The answer of those that have only one. */
 export const YES = 1;
+
+/** Whether the answer of such a line is there, and not that the time is over. */
+export function isYes(answer: number): boolean {
+  return answer === YES;
+}

@@ -7,6 +7,7 @@
 import { beginWait } from "../coroutine/_acquire.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { describe } from "../coroutine/_describe.ts";
+import { isThenable } from "../coroutine/_thenable.ts";
 import { BrokenBarrierError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { currentIdent, isEnded } from "./_ident.ts";
@@ -361,7 +362,7 @@ export class Barrier {
     const round = answer >> ROUND_SHIFT & INDEX_BITS;
     try {
       const value = this.#action?.();
-      if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+      if (isThenable(value)) {
         throw new TypeError(
           "Cannot pass the barrier: its action answered a promise, and a blocked thread cannot wait for it",
         );

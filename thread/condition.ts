@@ -7,6 +7,7 @@
 import { beginWait } from "../coroutine/_acquire.ts";
 import { describe, describeWaiting } from "../coroutine/_describe.ts";
 import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
+import { isThenable } from "../coroutine/_thenable.ts";
 import { InvalidStateError } from "../coroutine/errors.ts";
 import type { Permit } from "../coroutine/permit.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -472,7 +473,7 @@ export class Condition {
 
 function ask<T>(predicate: () => T): T {
   const value = predicate();
-  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+  if (isThenable(value)) {
     throw new TypeError("Cannot wait: the predicate answered a promise, it must answer at once");
   }
   return value;

@@ -8,7 +8,7 @@ import { beginWait, NO, YES as YES_LATER } from "../coroutine/_acquire.ts";
 import { describe, describeWaiting } from "../coroutine/_describe.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { onMemory, registerShared } from "./_shared.ts";
-import { MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
+import { isYes, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
 import { waitInLine, waitInLineSync } from "./_wait_in_line.ts";
 import type { SyncWaitOptions } from "./sync_wait_options.ts";
 
@@ -154,8 +154,4 @@ export class Event {
       describeWaiting(this.#line.countWaiting()),
     );
   }
-}
-
-function isYes(answer: number): boolean {
-  return answer === YES;
 }

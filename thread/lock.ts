@@ -15,7 +15,7 @@ import { holdAcquiredSync } from "./_hold_sync.ts";
 import { currentIdent, isEnded } from "./_ident.ts";
 import { setLockLine } from "./_lock_lines.ts";
 import { onMemory, registerShared } from "./_shared.ts";
-import { CONTENDED, IDENT_BITS, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
+import { CONTENDED, IDENT_BITS, isYes, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
 import type { SyncWaitOptions } from "./sync_wait_options.ts";
 import { waitInLine, waitInLineSync } from "./_wait_in_line.ts";
 
@@ -125,7 +125,8 @@ class LockLine extends SharedLine {
  *   releases and acquires again before another one stands in the line has it again.
  * - One who was cancelled or timed out does not hold the lock and has lost no place for others. When the lock
  *   was handed over before the signal aborted, it stays with the one who got it.
- * - Any thread may release it. One that acquires it twice waits for itself; `RLock` is for that.
+ * - Any thread may release it. One that acquires it twice waits for itself; `RLock` is for that. So does one that
+ *   blocks for it while an `acquire` of its own, or of one of its tasks, stands before it in the line.
  * - A thread that ends while it holds the lock does not hold it any more: the next one gets it, and
  *   {@linkcode ownerDied} is true for it and for all after it, until one of them calls `markConsistent`. A
  *   thread that returns or throws counts as ended at once; one that is terminated when the one that started it
@@ -304,8 +305,4 @@ export class Lock {
     const { locked, waiting } = this.statistics();
     return describe(this, locked ? "locked" : "unlocked", describeWaiting(waiting));
   }
-}
-
-function isYes(answer: number): boolean {
-  return answer === YES;
 }

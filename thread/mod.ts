@@ -11,6 +11,17 @@
  *   whatever it does.
  * - Code that must not be trusted with this program's permissions or memory: `@manyhands/concurrency/process`.
  *
+ * What threads share is on shared memory, and passed to them as an argument:
+ *
+ * - One number: {@linkcode Value}; many: {@linkcode SharedArray}; anything, from one to another:
+ *   {@linkcode Queue}. Bytes that change hands and are not copied: {@linkcode move}.
+ * - One at a time: {@linkcode Lock}; the same thread again: {@linkcode RLock}; so many at a time:
+ *   {@linkcode Semaphore}, {@linkcode BoundedSemaphore}; until something has happened: {@linkcode Event}; until
+ *   something is so: {@linkcode Condition}; until all are there: {@linkcode Barrier}. Each wait blocks the thread
+ *   (`acquireSync`) or is awaited (`acquire`). Between tasks of one thread those of
+ *   `@manyhands/concurrency/coroutine` do, and cost less.
+ * - Nothing, under one name: {@linkcode local}.
+ *
  * A thread imports the module of its function for itself. What is on shared memory and passed as an argument is
  * shared, everything else is copied. Local modules need `--allow-read`, as in every Worker.
  *

@@ -17,7 +17,7 @@ import { currentIdent, isEnded } from "./_ident.ts";
 import { rlockInternals } from "./_rlock_internals.ts";
 import { setLockLine } from "./_lock_lines.ts";
 import { onMemory, registerShared } from "./_shared.ts";
-import { CONTENDED, IDENT_BITS, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
+import { CONTENDED, IDENT_BITS, isYes, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
 import { waitInLine, waitInLineSync } from "./_wait_in_line.ts";
 import type { SyncWaitOptions } from "./sync_wait_options.ts";
 
@@ -396,8 +396,4 @@ export class RLock {
       describeWaiting(waiting),
     );
   }
-}
-
-function isYes(answer: number): boolean {
-  return answer === YES;
 }

@@ -12,7 +12,7 @@ import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { holdAcquiredSync } from "./_hold_sync.ts";
 import { semaphoreInternals, takeBound } from "./_semaphore_internals.ts";
 import { onMemory, registerShared } from "./_shared.ts";
-import { MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
+import { isYes, MUST_WAIT, SharedLine, YES } from "./_shared_line.ts";
 import { waitInLine, waitInLineSync } from "./_wait_in_line.ts";
 import type { SyncWaitOptions } from "./sync_wait_options.ts";
 
@@ -301,10 +301,6 @@ export class Semaphore {
   toString(): string {
     return describe(this, `value: ${this.value}`, describeWaiting(this.#line.countWaiting()));
   }
-}
-
-function isYes(answer: number): boolean {
-  return answer === YES;
 }
 
 function checkCount(n: number): void {

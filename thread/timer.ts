@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { checkTimeout, LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
 import { InvalidStateError } from "../coroutine/errors.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -28,7 +28,7 @@ export interface TimerOptions<A extends unknown[]> {
  *
  * - The function runs on the event loop of the thread that made the timer, not in a thread of its own: it shares
  *   everything with its maker, and a blocked thread keeps it waiting.
- * - It counts from `start`, and can be started once.
+ * - It counts from `start`, and can be started once. More than 24 days (2 ** 31 - 1 ms) are for ever.
  * - It keeps the program alive until then.
  * - What the function throws (or its promise rejects with) is what `join` throws; when nobody has joined, it is
  *   an uncaught error.
@@ -98,7 +98,7 @@ export class Timer<A extends unknown[] = []> implements Disposable {
     this.#state = "started";
     const delayMs = checkTimeout(this.#delayMs, "delayMs");
     // Longer than the platform can count: it never comes, but keeps the program alive.
-    if (delayMs === Infinity) this.#timer = setInterval(() => {}, 2 ** 31 - 1);
+    if (delayMs === Infinity) this.#timer = setInterval(() => {}, LONGEST_TIMER_MS);
     else this.#timer = setTimeout(() => void this.#run(), delayMs);
   }
 

@@ -3,6 +3,8 @@ import { BrokenBarrierError } from "../../coroutine/errors.ts";
 import { Barrier } from "../../thread/barrier.ts";
 import { Condition } from "../../thread/condition.ts";
 import { Event } from "../../thread/event.ts";
+import { allocateIdent, markEnded } from "../../thread/_ident.ts";
+import { lockLine } from "../../thread/_lock_lines.ts";
 import { Lock } from "../../thread/lock.ts";
 import { RLock } from "../../thread/rlock.ts";
 import { Semaphore } from "../../thread/semaphore.ts";
@@ -15,6 +17,25 @@ import { dieAtEachStep } from "./_dying.ts";
 function until<T>(promise: Promise<T>): Promise<T> {
   return guard(promise, () => "what the dead one owed", 5_000);
 }
+
+Deno.test("Lock.release() passes over one who waits and has died", async () => {
+  const lock = new Lock();
+  assert(lock.tryAcquire());
+  const line = lockLine(lock);
+  const dead = allocateIdent();
+  line.lock();
+  line.enter(0);
+  line.join(0, dead);
+  line.unlock();
+  const waiting = lock.acquire();
+  // Nobody has had a turn to notice.
+  markEnded(dead);
+  lock.release();
+  // Whoever never had the lock has left nothing half done.
+  assertEquals([await until(waiting), lock.ownerDied], [true, false]);
+  assertEquals(lock.statistics(), { locked: true, waiting: 0 });
+  lock.release();
+});
 
 for (const LockClass of [Lock, RLock]) {
   const { name } = LockClass;

@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { InvalidStateError } from "../../coroutine/errors.ts";
 import { Timer } from "../../thread/timer.ts";
+import { assertPending } from "../support/settle.ts";
 
 Deno.test("Timer calls its function after the time, with arguments of its own [cpython: TimerTests.test_init_immutable_default_args]", async () => {
   const calls: string[][] = [];
@@ -43,4 +44,41 @@ Deno.test("Timer refuses bad arguments, a second start, and a join before the st
   assertThrows(() => timer.start(), InvalidStateError, "it was started before");
   await timer.join();
   assertThrows(() => timer.start(), InvalidStateError);
+});
+
+Deno.test("Timer.cancel() leaves a function alone that runs, and join() waits for its end", async () => {
+  const { promise: end, resolve: finish } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const timer = new Timer(0, () => (begin(), end));
+  timer.start();
+  await begun;
+  timer.cancel();
+  assertEquals(timer.isAlive(), true);
+  const joined = timer.join();
+  await assertPending(joined);
+  const reason = new Error("enough");
+  assertStrictEquals(
+    await assertRejects(() => timer.join({ signal: AbortSignal.abort(reason) })),
+    reason,
+  );
+  finish();
+  assertEquals([await joined, timer.isAlive()], [true, false]);
+});
+
+Deno.test("Timer whose function throws and that nobody has joined is reported by the runtime", async () => {
+  const { promise: reported, resolve } = Promise.withResolvers<unknown>();
+  const listener = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    resolve(event.reason);
+  };
+  addEventListener("unhandledrejection", listener);
+  try {
+    const reason = new Error("enough");
+    new Timer(0, () => {
+      throw reason;
+    }).start();
+    assertStrictEquals(await reported, reason);
+  } finally {
+    removeEventListener("unhandledrejection", listener);
+  }
 });
