@@ -109,6 +109,12 @@ async function shakeHands(
   return { session, root: rootObject(answer) };
 }
 
+/** The name of the error when a host is not known: the runtime has no class for it. */
+export const HOST_NOT_FOUND = "HostNotFound";
+
+/** What systems say of such a host: the first of Linux and macOS, the numbers of Windows. */
+const UNRESOLVED = /^failed to lookup address information|\(os error 1100[1-4]\)/;
+
 /** The host of an address to connect to: not every system takes "every interface" for this machine. */
 function hostOf({ hostname }: Address): string {
   return hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
@@ -122,6 +128,8 @@ export async function openStream(
 ): Promise<ByteStream> {
   // Small messages must not wait for the acknowledgement of the one before.
   conn.setNoDelay(true);
+  // As the other side does.
+  conn.setKeepAlive(true);
   if (tls === undefined) return conn;
   // Who does not encrypt does not load it.
   const { encryptOpened } = await import("./_tls.ts");
@@ -168,7 +176,8 @@ export function explain(
     return new Deno.errors.AddrInUse(`${action}: ${usual}`, options);
   }
   if (error instanceof Error) {
-    return Object.assign(new Error(`${action}: ${error.message}`, options), { name: error.name });
+    const name = UNRESOLVED.test(error.message) ? HOST_NOT_FOUND : error.name;
+    return Object.assign(new Error(`${action}: ${error.message}`, options), { name });
   }
   return error;
 }

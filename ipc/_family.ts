@@ -1,5 +1,7 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
 import type { LentMethod } from "../coroutine/_lending.ts";
+import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { Ticket } from "./_authentication.ts";
 import { type Connected, connectSession } from "./_connect.ts";
 import { Ending } from "./_ending.ts";
@@ -57,6 +59,14 @@ interface Connection {
   readonly lasting: boolean;
   /** Whether nothing is borrowed over it any more and it is being closed. */
   isLeaving: boolean;
+  /** Nobody else is to find it. */
+  forget(): void;
+}
+
+/** An object that was borrowed, and the connection over which. */
+interface Opened {
+  readonly connection: Connection;
+  readonly object: RemoteObject;
 }
 
 let hub: FamilyHub | undefined;
@@ -88,7 +98,7 @@ export async function joinFamily(
 
 /** A connection that stays although nothing is borrowed over it. */
 export function lastingConnection(connected: Connected, what: string): Connection {
-  return { ...connected, what, borrowed: 0, lasting: true, isLeaving: false };
+  return { ...connected, what, borrowed: 0, lasting: true, isLeaving: false, forget() {} };
 }
 
 /** Whether a key is that of the family. */
@@ -211,7 +221,10 @@ export class Lending {
 /** An object of another process. */
 export class Borrowing implements Borrowed {
   readonly reference: LentReference;
-  #opening: Promise<{ connection: Connection; object: RemoteObject }> | undefined;
+  #opening: Promise<Opened> | undefined;
+  #isOpen = false;
+  /** Calls that wait for it to be opened: who comes later must not overtake them. */
+  #waiting = 0;
   readonly #closed = new Ending();
 
   constructor(reference: LentReference) {
@@ -229,8 +242,7 @@ export class Borrowing implements Borrowed {
     args: readonly unknown[],
     options: CallOptions = {},
   ): Promise<unknown> {
-    this.#opening ??= this.#open();
-    const { connection, object } = await this.#opening;
+    const { connection, object } = await this.#reach(args, options);
     return await connection.session.call(object, method, args, {
       withTask: true,
       ...options,
@@ -241,14 +253,12 @@ export class Borrowing implements Borrowed {
 
   /** The connection over which the object is borrowed. */
   async session(): Promise<Session> {
-    this.#opening ??= this.#open();
-    return (await this.#opening).connection.session;
+    return (await this.#reach([], { withTask: false })).connection.session;
   }
 
   /** Calls a method without waiting for its answer: it is done before what this process calls later. */
   async notify(method: string, args: readonly unknown[]): Promise<void> {
-    this.#opening ??= this.#open();
-    const { connection, object } = await this.#opening;
+    const { connection, object } = await this.#reach([], { withTask: false });
     connection.session.notify(object, method, args);
   }
 
@@ -264,10 +274,44 @@ export class Borrowing implements Borrowed {
     await leave(opened.connection);
   }
 
-  async #open(): Promise<{ connection: Connection; object: RemoteObject }> {
+  /** What the object is behind, when it is there. A call that is given up before does not wait for it. */
+  #reach(args: readonly unknown[], options: CallOptions): Promise<Opened> {
+    const opening = this.#opening ??= this.#open();
+    if (this.#isOpen && this.#waiting === 0) return opening;
+    const { promise, resolve, reject } = Promise.withResolvers<Opened>();
+    this.#waiting++;
+    const settled = () => void this.#waiting--;
+    promise.then(settled, settled);
+    let unlisten: (() => void) | undefined;
+    const leave = () => {
+      unlisten?.();
+      this.#closed.removeEventListener("abort", onClosed);
+    };
+    const fail = (reason: unknown) => {
+      leave();
+      reject(reason);
+    };
+    const onClosed = () => fail(this.#closed.reason);
+    this.#closed.addEventListener("abort", onClosed);
+    opening.then((opened) => {
+      leave();
+      resolve(opened);
+    }, fail);
+    const { signal = (args.at(-1) as WaitOptions | null | undefined)?.signal } = options;
+    if (!(signal instanceof AbortSignal) && options.withTask === false) return promise;
+    try {
+      unlisten = listenForCancel(signal, fail);
+    } catch (reason) {
+      fail(reason);
+    }
+    return promise;
+  }
+
+  async #open(): Promise<Opened> {
     const connection = await enter(this.reference);
     try {
       const object = await connection.session.call(connection.root, "borrow", [this.reference.id]);
+      this.#isOpen = true;
       return { connection, object: object as RemoteObject };
     } catch (error) {
       await leave(connection);
@@ -278,18 +322,17 @@ export class Borrowing implements Borrowed {
 
 /** A connection on which one more object may be borrowed. Each call is followed by {@linkcode leave}. */
 async function enter({ hostname, port, key, tls, via }: LentReference): Promise<Connection> {
+  if (via !== undefined && share(via as Connection)) return via as Connection;
   const place = { hostname, port, key, tls };
   const name = placeName(place);
-  for (const known of [via as Connection | undefined, await connections.get(name)]) {
-    if (known === undefined) continue;
-    if (!known.session.isClosed && !known.isLeaving) {
-      known.borrowed++;
-      return known;
-    }
-    if (known.lasting) throw new ConnectionLostError(`Lost the connection to ${known.what}`);
+  // Between the last look and the entry nothing else runs, so that there are not two to one place.
+  for (let known = connections.get(name); known !== undefined; known = connections.get(name)) {
+    const connection = await known;
+    if (share(connection)) return connection;
+    if (connections.get(name) === known) connections.delete(name);
   }
   const scope: ReferenceScope = { place, isFamily: key === undefined };
-  const opening = runOutsideTasks(() =>
+  const opening: Promise<Connection> = runOutsideTasks(() =>
     connectSession({ hostname: hostname ?? LOOPBACK, port }, {
       key: key === undefined ? familyKey() : Uint8Array.fromHex(key),
       tls,
@@ -297,25 +340,44 @@ async function enter({ hostname, port, key, tls, via }: LentReference): Promise<
     })
   ).then((connected) => {
     const what = connected.session.peer;
-    const connection = { ...connected, what, borrowed: 1, lasting: false, isLeaving: false };
+    const connection = {
+      ...connected,
+      what,
+      borrowed: 1,
+      lasting: false,
+      isLeaving: false,
+      forget,
+    };
     return scope.connection = connection;
   });
+  const forget = () => {
+    if (connections.get(name) === opening) connections.delete(name);
+  };
   connections.set(name, opening);
   try {
     return await opening;
   } catch (error) {
-    if (connections.get(name) === opening) connections.delete(name);
+    forget();
     throw error;
   }
+}
+
+/** Has one more object borrowed over a connection, unless it has ended. */
+function share(connection: Connection): boolean {
+  if (!connection.session.isClosed && !connection.isLeaving) {
+    connection.borrowed++;
+    return true;
+  }
+  if (connection.lasting) {
+    throw new ConnectionLostError(`Lost the connection to ${connection.what}`);
+  }
+  return false;
 }
 
 async function leave(connection: Connection): Promise<void> {
   if (--connection.borrowed > 0 || connection.lasting) return;
   connection.isLeaving = true;
-  for (const [name, known] of connections) {
-    const found = await known.catch(() => undefined);
-    if (found === connection && connections.get(name) === known) connections.delete(name);
-  }
+  connection.forget();
   await connection.session.close();
 }
 

@@ -141,6 +141,8 @@ export class Hub {
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
+      // It was closed while this one came in: nobody would close it.
+      if (this.#listener !== listener) return close(conn);
       const serving = this.#serve(conn).finally(() => this.#pending.delete(serving));
       this.#pending.add(serving);
     }
@@ -185,6 +187,8 @@ export class Hub {
     const { background = false, tally } = this.#options;
     const { hostname, port } = conn.remoteAddr;
     conn.setNoDelay(true);
+    // A host that has lost its power says nothing: in some hours the system finds out.
+    conn.setKeepAlive(true);
     const peer = formatAddress({ hostname, port });
     const bytes = await this.#encrypt(conn, peer);
     const prompt = python === undefined ? undefined : new PromptStream(bytes);

@@ -12,6 +12,7 @@
  * | decline | 7 | 0 | call id | | |
  * | release | 8 | 0 | object | | |
  * | goodbye | 9 | flags | 0 | | |
+ * | data | 10 | 0 | 0 | | |
  *
  * Numbers are big-endian. The lower four bits of the flags are the encoding of the value. A method is
  * its place in the list of names that came with the object.

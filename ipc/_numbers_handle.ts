@@ -72,7 +72,8 @@ export class NumbersHandle<K extends NumberKind> extends Handle<NumbersHome<K>> 
   getLock(): Lock | RLock {
     if (this.#lock !== undefined) return this.#lock;
     throw new InvalidStateError(
-      `Cannot get the lock of ${this.#what}: it was made with "lock: false"`,
+      `Cannot get the lock of ${this.#what}: it has none, since it was made with "lock: false" or by a manager in ` +
+        "Python; make a lock of your own and pass it on beside it",
     );
   }
 

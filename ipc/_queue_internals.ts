@@ -9,6 +9,8 @@ export interface QueueInternals {
   keepIn(queue: object, place: Queue<unknown>): void;
   /** Says what crosses in place of the object that has it, itself for example. */
   lend(queue: object, object: object): WireReference;
+  /** How the object is shown that has it, itself for example. */
+  describe(queue: object, object: object): string;
   /** Makes it stand for one that lives elsewhere. */
   borrow(queue: object, reference: LentReference): void;
 }

@@ -128,6 +128,11 @@ export function inReferenceScope<T>(scope: ReferenceScope | undefined, run: () =
   }
 }
 
+/** The connection on which references cross that are written or read now. */
+export function currentReferenceScope(): ReferenceScope | undefined {
+  return current;
+}
+
 /** What lends objects to the one to whom is being written, if that is not the family's hub. */
 export function currentTable(): LendingTable | undefined {
   return current?.table;

@@ -2,14 +2,13 @@ import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { Ticket } from "./_authentication.ts";
 import { connectSession } from "./_connect.ts";
 import { CreditChannel, Kind, type Wire } from "./_credit_channel.ts";
-import { Borrowing, familyKey } from "./_family.ts";
+import { Borrowing, familyKey, LOOPBACK } from "./_family.ts";
 import type { Outgoing } from "./_native_codec.ts";
 import { type EndReference, OTHER_END } from "./_pipe_end.ts";
 import type { Session } from "./_session.ts";
 import { SessionWire } from "./_session_wire.ts";
 import { EofError } from "./connection_errors.ts";
 
-const LOOPBACK = "127.0.0.1";
 const NO_HEAD = new Uint8Array(0);
 const encoder = new TextEncoder();
 

@@ -6,9 +6,11 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { IncomingCall, type OutgoingCall } from "./_call.ts";
 import { decode, encode } from "./_encoding.ts";
+import { copyError } from "./_copy_error.ts";
 import type { EndSignal } from "./_ending.ts";
 import type { FrameStream } from "./_frame_stream.ts";
 import { Loan } from "./_loan.ts";
+import { checkSize } from "./_message_size.ts";
 import {
   CALL_HEAD_BYTES,
   ENCODING_MASK,
@@ -177,6 +179,7 @@ export class Session {
       }
       const methodNumber = methodNumberOf(object, method);
       const { encoding, payload } = encodeArguments(sent, this.#scope);
+      checkSize(payload, this.#stream.maxFrameBytes);
       id = this.#nextId();
       const head = makeCallHead(Message.CALL, flags | encoding, id, object.id, methodNumber);
       this.#stream.send(head, payload);
@@ -190,6 +193,7 @@ export class Session {
   notify(object: RemoteObject, method: string, args: readonly unknown[]): void {
     if (this.#ended !== undefined) throw this.#ended.error;
     const encoded = encodeArguments(args, this.#scope);
+    checkSize(encoded.payload, this.#stream.maxFrameBytes);
     const methodNumber = methodNumberOf(object, method);
     const head = makeCallHead(Message.NOTIFY, encoded.encoding, 0, object.id, methodNumber);
     this.#stream.send(head, encoded.payload);
@@ -532,6 +536,7 @@ export class Session {
         value = this.#lend(result);
       }
       const { encoding, payload } = encode(value, this.#scope);
+      checkSize(payload, this.#stream.maxFrameBytes);
       if (result instanceof Delivery) this.#deliveries.set(id, result);
       this.#stream.send(makeShortHead(Message.RESULT, flags | encoding, id), payload);
     } catch (error) {
@@ -573,7 +578,7 @@ export class Session {
     if (this.#ended !== undefined) return;
     this.#ended = { error };
     this.#stream.close();
-    for (const id of [...this.#outgoing.keys()]) this.#settle(id)?.reject(copyOf(error));
+    for (const id of [...this.#outgoing.keys()]) this.#settle(id)?.reject(copyError(error));
     const calls = [...this.#incoming.values()];
     this.#incoming.clear();
     for (const call of calls) {
@@ -599,12 +604,4 @@ function hasSignal(value: unknown): value is { signal: AbortSignal } {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value &&
     typeof value.then === "function";
-}
-
-/** Each call gets an error of its own, with the stack of where it was awaited. */
-function copyOf(error: Error): Error {
-  const copy = Object.setPrototypeOf(new Error(error.message), Object.getPrototypeOf(error));
-  copy.name = error.name;
-  if (error.cause !== undefined) copy.cause = error.cause;
-  return copy;
 }

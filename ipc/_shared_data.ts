@@ -146,7 +146,7 @@ export interface Sight {
 }
 
 /** What crosses back of a sight: not the value of an object, which is known by its stamp. */
-export function seenOf({ values, stamp }: Sight): Sight {
+function seenOf({ values, stamp }: Sight): Sight {
   return { values: stamp === 0 ? values : [null], stamp };
 }
 

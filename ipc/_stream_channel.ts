@@ -141,10 +141,12 @@ export class StreamChannel implements Channel {
   }
 
   #stopWriting(): void {
-    this.#writeEnd ??= new ConnectionClosedError(
-      `Cannot send to ${this.peer}: the connection was closed for sending here`,
-    );
-    this.#line.failAll(() => this.#writeEnd!);
+    const makeError = () =>
+      new ConnectionClosedError(
+        `Cannot send to ${this.peer}: the connection was closed for sending here`,
+      );
+    this.#writeEnd ??= makeError();
+    this.#line.failAll(makeError);
   }
 
   #checkWritable(): void {

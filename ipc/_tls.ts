@@ -1,8 +1,9 @@
 import type { PeerCertificate, TLSSocket } from "node:tls";
-import { loadBuiltin, toDuplex } from "./_conn_duplex.ts";
+import { type ConnDuplex, loadBuiltin, toDuplex } from "./_conn_duplex.ts";
 import { type ByteStream, FrameStream } from "./_frame_stream.ts";
 import { writeRefusal } from "./_refusal.ts";
 import { AuthenticationError, ConnectionLostError, ProtocolError } from "./errors.ts";
+import type { HalfClosable } from "./_stream_channel.ts";
 import type { TlsOptions } from "./tls_options.ts";
 
 /**
@@ -82,20 +83,25 @@ export function checkTls(action: string, tls: TlsOptions | undefined): void {
   }
 }
 
-/**
- * Encrypts a connection that was accepted.
- *
- * @param peer Who is on the other side, for the texts of errors.
- * @param silenceMs How long it may say nothing before it is told that TLS is spoken here.
- */
+/** Options for {@linkcode encryptAccepted}. */
+export interface AcceptOptions {
+  /** Who is on the other side, for the texts of errors. */
+  readonly peer: string;
+  /** How long it may say nothing before it is told that TLS is spoken here. */
+  readonly silenceMs: number;
+  /** Whether it does not expect to be told anything, and has to make do with the end of the connection. */
+  readonly isMute?: boolean | undefined;
+}
+
+/** Encrypts a connection that was accepted. */
 export async function encryptAccepted(
   conn: Deno.TcpConn,
   tls: TlsOptions,
-  { peer, silenceMs }: { peer: string; silenceMs: number },
-): Promise<ByteStream> {
+  { peer, silenceMs, isMute = false }: AcceptOptions,
+): Promise<HalfClosable> {
   const first = await readFirst(conn, Math.min(silenceMs, LONGEST_SILENCE_MS));
   if (first?.[0] !== TLS_HANDSHAKE) {
-    if (first !== null) await refuse(conn, "this port speaks TLS only", peer);
+    if (first !== null && !isMute) await refuse(conn, "this port speaks TLS only", peer);
     throw new ProtocolError(`Cannot serve ${peer}: it does not speak TLS`);
   }
   const { cert, key, caCerts, requireClientCert = false } = tls;
@@ -111,7 +117,8 @@ export async function encryptAccepted(
     rejectUnauthorized: false,
   }, resolve);
   server.on("tlsClientError", reject);
-  const duplex = toDuplex(conn, first);
+  const under = toDuplex(conn, first);
+  const { duplex } = under;
   const onEnd = () => reject(lostInHandshake(peer));
   duplex.on("end", onEnd).on("close", onEnd);
   server.emit("connection", duplex);
@@ -121,10 +128,10 @@ export async function encryptAccepted(
   } catch (error) {
     throw explainTls(error, `Cannot serve ${peer}`, peer);
   }
-  const stream = new TlsStream(socket, conn);
+  const stream = new TlsStream(socket, under, conn);
   if (requireClientCert && socket.authorized !== true) {
     const reason = `the client certificate was not accepted: ${whyUntrusted(socket)}`;
-    await refuse(stream, reason, peer);
+    if (!isMute) await refuse(stream, reason, peer);
     stream.close();
     throw new AuthenticationError(`Cannot serve ${peer}: ${reason}`);
   }
@@ -136,12 +143,13 @@ export async function encryptOpened(
   conn: Deno.TcpConn,
   tls: TlsOptions,
   { peer, hostname }: { peer: string; hostname: string },
-): Promise<ByteStream> {
+): Promise<HalfClosable> {
   const { cert, key, caCerts, serverName = hostname } = tls;
   const { connect } = loadBuiltin<typeof import("node:tls")>("node:tls");
   const { isIP } = loadBuiltin<typeof import("node:net")>("node:net");
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const duplex = toDuplex(conn);
+  const under = toDuplex(conn);
+  const { duplex } = under;
   const socket = connect({
     socket: duplex,
     host: serverName,
@@ -169,34 +177,44 @@ export async function encryptOpened(
       `Cannot connect to ${peer}: its certificate was not accepted: ${reason}`,
     );
   }
-  return new TlsStream(socket, conn);
+  return new TlsStream(socket, under, conn);
 }
 
 /** Bytes over TLS. */
-class TlsStream implements ByteStream {
+class TlsStream implements HalfClosable {
   readonly #socket: TLSSocket;
+  readonly #under: ConnDuplex;
   readonly #conn: Deno.TcpConn;
+  /** Writes that have not ended. */
+  readonly #writing = new Set<(error: unknown) => void>();
   /** What came in and did not fit into the reader's buffer. */
   #rest: Uint8Array | undefined;
   #error: unknown;
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  constructor(socket: TLSSocket, conn: Deno.TcpConn) {
+  constructor(socket: TLSSocket, under: ConnDuplex, conn: Deno.TcpConn) {
     this.#socket = socket;
+    this.#under = under;
     this.#conn = conn;
     const wake = () => this.#wake?.();
     const end = () => {
       this.#isOver = true;
       wake();
     };
-    socket.on("readable", wake);
-    socket.on("end", end);
-    socket.on("close", end);
-    socket.on("error", (error) => {
+    const fail = (error: Error) => {
       this.#error ??= error;
       end();
+      this.#failWriting(this.#error);
+    };
+    socket.on("readable", wake);
+    socket.on("end", end);
+    socket.on("close", () => {
+      end();
+      this.#failWriting(this.#error ?? new Deno.errors.BadResource("The connection was closed"));
     });
+    socket.on("error", fail);
+    under.duplex.on("error", fail);
   }
 
   async read(buffer: Uint8Array): Promise<number | null> {
@@ -210,13 +228,30 @@ class TlsStream implements ByteStream {
       }
       if (this.#error !== undefined) throw this.#error;
       if (this.#isOver) return null;
+      this.#under.wanted();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
 
   write(bytes: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#socket.write(bytes, (error) => error ? reject(error) : resolve(bytes.length));
+      this.#writing.add(reject);
+      this.#socket.write(bytes, (error) => {
+        this.#writing.delete(reject);
+        const failure = error ?? this.#under.failure;
+        if (failure) reject(failure);
+        else resolve(bytes.length);
+      });
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writing.add(reject);
+      this.#socket.end(() => {
+        this.#writing.delete(reject);
+        resolve();
+      });
     });
   }
 
@@ -235,6 +270,12 @@ class TlsStream implements ByteStream {
 
   unref(): void {
     this.#conn.unref();
+  }
+
+  /** Nobody calls back those whose bytes are left behind. */
+  #failWriting(error: unknown): void {
+    for (const reject of this.#writing) reject(error);
+    this.#writing.clear();
   }
 }
 

@@ -126,7 +126,7 @@ function fromWireError(received: unknown, depth: number): unknown {
       return (wire as WireThrown).value;
     case "dom-exception": {
       const { message, name, stack } = wire as WireDomException;
-      return withStack(new DOMException(String(message), String(name)), stack);
+      return withStack(new DOMException(textOf(message), textOf(name)), stack);
     }
     case "error":
       return rebuild(wire as WireErrorObject, depth);
@@ -136,21 +136,27 @@ function fromWireError(received: unknown, depth: number): unknown {
 }
 
 function rebuild(wire: WireErrorObject, depth: number): Error {
-  const message = String(wire.message);
+  const message = textOf(wire.message);
   const errorClass = wire.class === null ? undefined : errorClassOf(wire.class);
   // An own Error whose prototype is set, so that it is an error for the runtime (`Error.isError`).
   const error = errorClass === undefined
     ? new RemoteError(message)
     : Object.setPrototypeOf(new Error(message), errorClass.prototype);
-  if (error.name !== wire.name) define(error, "name", String(wire.name));
+  if (error.name !== wire.name) define(error, "name", textOf(wire.name));
   if (wire.cause !== undefined) define(error, "cause", fromWireError(wire.cause, depth + 1));
   if (Array.isArray(wire.errors)) {
     define(error, "errors", wire.errors.map((inner) => fromWireError(inner, depth + 1)));
   }
   for (const [key, value] of Object.entries(wire.fields ?? {})) {
-    if (key !== "stack" && key !== "message" && key !== "__proto__") error[key] = value;
+    // Nor may a field stand in the way of a method that every error has.
+    if (key !== "stack" && !(key in Error.prototype)) define(error, key, value, true);
   }
   return withStack(error, wire.stack);
+}
+
+/** What comes from a network may be anything; what is no text may throw when it is made one. */
+function textOf(received: unknown): string {
+  return typeof received === "string" ? received : typeof received;
 }
 
 function withStack<E extends Error>(error: E, stack: unknown): E {
@@ -160,11 +166,11 @@ function withStack<E extends Error>(error: E, stack: unknown): E {
   return error;
 }
 
-function define(error: Error, key: string, value: unknown): void {
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, {
     value,
     writable: true,
     configurable: true,
-    enumerable: false,
+    enumerable,
   });
 }

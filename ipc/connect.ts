@@ -16,11 +16,12 @@ import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from "./_limits.ts";
 import { explainAt } from "./_network_errors.ts";
 import { type AddressFamily, formatPlace, type Place, readPlace } from "./_place.ts";
 import { openPort } from "./_port_channel.ts";
-import { closeSocket, openSocket, type Socket } from "./_socket.ts";
+import { closeSocket, hostToDial, openSocket, readEncryption, type Socket } from "./_socket.ts";
 import type { AddressLike } from "./address.ts";
 import type { Codec } from "./codec.ts";
 import "./connection.ts";
 import type { Connection } from "./connection.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 /** Options for {@linkcode connect}. */
 export interface ConnectionOptions extends WaitOptions {
@@ -50,6 +51,12 @@ export interface ConnectionOptions extends WaitOptions {
    */
   allowLegacyAuth?: boolean | undefined;
   /**
+   * Encrypts the connection, when the listener does so too. Over TCP only.
+   *
+   * @default {undefined: it is not encrypted}
+   */
+  tls?: TlsOptions | undefined;
+  /**
    * The largest message, in bytes.
    *
    * @default {268_435_456}
@@ -70,6 +77,8 @@ export interface ConnectionOptions extends WaitOptions {
  * - It tries once: when nobody listens, it rejects at once.
  * - With an `authkey` both sides prove that they have it. A listener with a key that gets a connection without
  *   one waits for the proof; the other way round this side waits for the challenge: until `timeoutMs`.
+ * - With `tls` the connection is encrypted, and the listener's certificate must be made out for the host of the
+ *   address, or for `tls.serverName`.
  * - Given a message port, it makes a connection to whoever has the other port and does the same: another
  *   thread, or the same one. There is no handshake, since nobody else can have the port.
  *
@@ -107,8 +116,9 @@ export interface ConnectionOptions extends WaitOptions {
  * @returns The connection.
  * @throws {TypeError} When the address cannot be read, or an option is of the wrong kind.
  * @throws {RangeError} When a number is outside its range, or the system has no such family.
- * @throws {AuthenticationError} When the two sides do not have the same key.
- * @throws {ProtocolError} When the other side does not shake hands as it should.
+ * @throws {AuthenticationError} When the two sides do not have the same key, or the listener's certificate is not
+ * accepted.
+ * @throws {ProtocolError} When the other side does not shake hands as it should, or does not speak TLS.
  * @throws {ConnectionLostError} When the other side left in the handshake.
  * @throws {Deno.errors.ConnectionRefused} When nobody listens there.
  * @throws {Deno.errors.NotCapable} When a permission is missing; the message names it.
@@ -119,7 +129,7 @@ export async function connect<Out = unknown, In = Out>(
   options: ConnectionOptions = {},
 ): Promise<Connection<Out, In>> {
   const action = "Cannot connect";
-  const { signal, family, authkey, allowLegacyAuth: allowLegacy } = options;
+  const { signal, family, authkey, allowLegacyAuth: allowLegacy, tls } = options;
   const timeoutMs = checkTimeout(options.timeoutMs ?? DEFAULT_HANDSHAKE_TIMEOUT_MS);
   const maxMessageBytes = checkMessageLimit(action, options.maxMessageBytes);
   const codec = checkCodec(action, options.codec);
@@ -127,19 +137,29 @@ export async function connect<Out = unknown, In = Out>(
   const settings = { maxMessageBytes, codec };
   signal?.throwIfAborted();
   if (address instanceof MessagePort) {
-    if (key !== undefined || family !== undefined) {
-      throw new TypeError(`${action} over a message port with "authkey" or "family": it has none`);
+    if (key !== undefined || family !== undefined || tls !== undefined) {
+      throw new TypeError(
+        `${action} over a message port with "authkey", "family" or "tls": it has none`,
+      );
     }
     return connectionInternals.create(openPort(address), settings) as Connection<Out, In>;
   }
   const place = readPlace(action, address, family);
+  const encryption = readEncryption("connect", place, tls);
   const peer = formatPlace(place);
   let socket: Socket | undefined;
   let isGivenUp = false;
   const connecting = runOutsideTasks(async () => {
     socket = await openPlace(place);
     if (isGivenUp) closeSocket(socket);
-    return await openSocket(socket, { peer, side: "connecting", key, allowLegacy, ...settings });
+    return await openSocket(socket, {
+      peer,
+      side: "connecting",
+      key,
+      allowLegacy,
+      encryption,
+      ...settings,
+    });
   });
   connecting.catch(() => {});
   try {
@@ -160,11 +180,8 @@ async function openPlace(place: Place): Promise<Socket> {
       return await Deno.connect({ transport: "unix", path: place.path });
     }
     const { hostname, port } = place.address;
-    return await Deno.connect({ hostname: THIS_MACHINE[hostname] ?? hostname, port });
+    return await Deno.connect({ hostname: hostToDial(hostname), port });
   } catch (error) {
     throw explainAt(error, "Cannot connect to", place);
   }
 }
-
-/** Not every system takes the addresses that mean "every interface" for this machine. */
-const THIS_MACHINE: Record<string, string> = { "0.0.0.0": "127.0.0.1", "::": "::1" };

@@ -10,6 +10,7 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { Channel } from "./_channel.ts";
 import { connectionInternals, type ConnectionSettings } from "./_connection_internals.ts";
+import { copyError } from "./_copy_error.ts";
 import { Line } from "./_line.ts";
 import { decodeObject, encodeObject, type Outgoing, rawBytes } from "./_native_codec.ts";
 import { setPortable } from "./_portable.ts";
@@ -439,13 +440,8 @@ export class Connection<Out = unknown, In = Out> implements AsyncDisposable {
     return this.#broken ?? this.#channel.end;
   }
 
-  /** Each receive gets an error of its own, with the stack of where it was awaited. */
   #endError(): Error {
-    const end = this.#end!;
-    const error = Object.setPrototypeOf(new Error(end.message), Object.getPrototypeOf(end));
-    error.name = end.name;
-    if (end.cause !== undefined) error.cause = end.cause;
-    return error;
+    return copyError(this.#end!);
   }
 
   #closedError(action: string): ConnectionClosedError {

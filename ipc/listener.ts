@@ -15,16 +15,26 @@ import { Line } from "./_line.ts";
 import { listenerInternals } from "./_listener_internals.ts";
 import { explainAt } from "./_network_errors.ts";
 import { type AddressFamily, formatPlace, type Place, readPlace } from "./_place.ts";
-import { closeSocket, openSocket, type OpenSocketOptions, type Socket } from "./_socket.ts";
+import {
+  closeSocket,
+  openSocket,
+  type OpenSocketOptions,
+  readEncryption,
+  type Socket,
+} from "./_socket.ts";
 import { type Address, type AddressLike, formatAddress } from "./address.ts";
 import type { Codec } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionClosedError } from "./errors.ts";
+import type { TlsOptions } from "./tls_options.ts";
 
 export type { AddressFamily };
 
 /** How long to wait after a connection could not be accepted, for lack of descriptors for example. */
 const ACCEPT_RETRY_MS = 10;
+
+/** The name of a socket in a folder of its own. */
+const SOCKET_NAME = "listener";
 
 const DEFAULT_BACKLOG = 128;
 const LARGEST_BACKLOG = 65_535;
@@ -64,6 +74,12 @@ export interface ListenerOptions {
    */
   allowLegacyAuth?: boolean | undefined;
   /**
+   * Encrypts the connections. It must have the `cert` and the `key` of the listener. Over TCP only.
+   *
+   * @default {undefined: they are not encrypted}
+   */
+  tls?: TlsOptions | undefined;
+  /**
    * The largest message of the connections, in bytes.
    *
    * @default {268_435_456}
@@ -97,6 +113,9 @@ type Arrival =
  * - With an `authkey` both sides prove that they have it, by Python's handshake; the key does not travel.
  *   Handshakes are bounded in size, time and number, and go on beside each other: one who stalls does not
  *   hold up the next.
+ * - With `tls` what is sent is encrypted, and the listener shows its certificate; it can ask for those of clients. A
+ *   client that does not speak TLS, or whose certificate is not accepted, is told so when both have an `authkey`,
+ *   where it waits for the challenge. Without one its connection is closed, which it learns from its first receive.
  * - {@linkcode accept} rejects when one who came in does not have the key, as Python's does, and the listener
  *   goes on. The iteration passes over those.
  * - {@linkcode close} removes the file of a Unix socket. Connections that were accepted stay open.
@@ -166,27 +185,37 @@ export class Listener<Out = unknown, In = Out> implements AsyncDisposable {
    */
   constructor(address?: AddressLike, options: ListenerOptions = {}) {
     const action = "Cannot listen";
-    const { family, authkey, backlog = DEFAULT_BACKLOG, onRefused } = options;
+    const { family, authkey, backlog = DEFAULT_BACKLOG, onRefused, tls } = options;
     const { handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS, allowLegacyAuth } = options;
     if (!Number.isInteger(backlog) || backlog < 1 || backlog > LARGEST_BACKLOG) {
       throw new RangeError(
         `${action}: "backlog" must be from 1 to ${LARGEST_BACKLOG}, got ${backlog}`,
       );
     }
-    this.#socketOptions = {
-      side: "listening",
+    const settings = {
+      side: "listening" as const,
       key: authkey === undefined ? undefined : readKey(authkey),
       allowLegacy: allowLegacyAuth,
       maxMessageBytes: checkMessageLimit(action, options.maxMessageBytes),
       codec: checkCodec(action, options.codec),
     };
-    this.#handshakeTimeoutMs = checkTimeout(handshakeTimeoutMs);
+    this.#handshakeTimeoutMs = checkTimeout(handshakeTimeoutMs, "handshakeTimeoutMs");
     this.#onRefused = onRefused;
-    if (address === undefined && family === "AF_UNIX") {
-      this.#folder = Deno.makeTempDirSync({ prefix: "manyhands-" });
-      address = `${this.#folder}/listener`;
+    let place = readPlace(
+      action,
+      address ?? (family === "AF_UNIX" ? SOCKET_NAME : "127.0.0.1:0"),
+      family,
+    );
+    // Those who are told that they must speak TLS have to be told in time.
+    const encryption = readEncryption("listen", place, tls, this.#handshakeTimeoutMs / 2);
+    if (tls !== undefined && tls.cert === undefined) {
+      throw new TypeError(`${action}: "tls" must have the "cert" and the "key" of the listener`);
     }
-    const place = readPlace(action, address ?? "127.0.0.1:0", family);
+    this.#socketOptions = { ...settings, encryption };
+    if (address === undefined && place.family === "AF_UNIX") {
+      this.#folder = Deno.makeTempDirSync({ prefix: "manyhands-" });
+      place = { ...place, path: `${this.#folder}/${SOCKET_NAME}` };
+    }
     try {
       this.#listener = place.family === "AF_INET"
         ? Deno.listen({ ...place.address, tcpBacklog: backlog })
@@ -221,7 +250,8 @@ export class Listener<Out = unknown, In = Out> implements AsyncDisposable {
    *
    * @param options How long to wait, and what stops the wait.
    * @returns The connection.
-   * @throws {AuthenticationError} When one who came in does not have the key. The listener goes on.
+   * @throws {AuthenticationError} When one who came in does not have the key, or no certificate of those that are
+   * asked for. The listener goes on.
    * @throws {ProtocolError} When one who came in did not shake hands. The listener goes on.
    * @throws {ConnectionLostError} When one who came in left in the handshake. The listener goes on.
    * @throws {ConnectionClosedError} When the listener was or is closed.
@@ -395,7 +425,8 @@ export class Listener<Out = unknown, In = Out> implements AsyncDisposable {
     this.#newcomers.set(socket, undefined);
     const timeoutMs = this.#handshakeTimeoutMs;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    if (this.#socketOptions.key !== undefined && timeoutMs !== Infinity) {
+    const { key, encryption } = this.#socketOptions;
+    if ((key !== undefined || encryption !== undefined) && timeoutMs !== Infinity) {
       const text = `Cannot authenticate ${peer}: no answer within ${timeoutMs} ms`;
       timer = setTimeout(() => this.#drop(socket, new TimeoutError(text)), timeoutMs);
     }

@@ -8,6 +8,15 @@
  * - Between a process and its children: {@linkcode Queue} of this module, passed as an argument.
  * - Two that talk to each other: {@linkcode pipe}. With a program that was started otherwise, on another
  *   machine or in Python: {@linkcode Listener} and {@linkcode connect}.
+ * - Of the queues, {@linkcode Queue} is first in, first out; {@linkcode LifoQueue} last in, first out;
+ *   {@linkcode PriorityQueue} smallest first. {@linkcode JoinableQueue} counts what is done as well,
+ *   {@linkcode SimpleQueue} has no more than `put`, `get` and `empty`.
+ * - One at a time, among processes: {@linkcode Lock}, {@linkcode RLock}; so many: {@linkcode Semaphore},
+ *   {@linkcode BoundedSemaphore}; news: {@linkcode Event}, {@linkcode Condition}, {@linkcode Barrier}. What a dead
+ *   process held is free, and the next one is told.
+ * - Data that all of them change: {@linkcode Value} and {@linkcode SharedArray} for numbers,
+ *   {@linkcode SharedDict}, {@linkcode SharedList} and {@linkcode Namespace} for anything. Each access is a message
+ *   to the process in which it lives.
  * - Much data that is not to be copied: {@linkcode SharedMemory} and {@linkcode ShareableList}, where a
  *   program may have `--allow-ffi`.
  * - Between machines: a manager of `@manyhands/concurrency/distributed`. What it hands out are proxies,

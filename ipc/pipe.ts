@@ -6,6 +6,7 @@
 
 import { connectionInternals } from "./_connection_internals.ts";
 import { checkCodec, checkMessageLimit } from "./_connection_options.ts";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "./_limits.ts";
 import { Mailbox } from "./_mailbox.ts";
 import { LocalChannel, PipeEnd } from "./_pipe_end.ts";
 import type { Codec } from "./codec.ts";
@@ -36,7 +37,6 @@ export interface PipeOptions {
 }
 
 /** Sessions carry no larger frames; a message has a head besides. */
-const LARGEST_MESSAGE_BYTES = 256 * 1024 * 1024;
 const HEAD_BYTES = 16;
 
 /**
@@ -101,16 +101,13 @@ export function pipe<A = unknown, B = A>(
     throw new TypeError(`Cannot make a pipe: "duplex" must be true or false, got ${typeof duplex}`);
   }
   const codec = checkCodec("Cannot make a pipe", options.codec);
-  const maxMessageBytes = checkMessageLimit(
-    "Cannot make a pipe",
-    options.maxMessageBytes ?? LARGEST_MESSAGE_BYTES,
-  );
-  if (maxMessageBytes > LARGEST_MESSAGE_BYTES) {
+  const maxMessageBytes = checkMessageLimit("Cannot make a pipe", options.maxMessageBytes);
+  if (maxMessageBytes > DEFAULT_MAX_MESSAGE_BYTES) {
     throw new RangeError(
-      `Cannot make a pipe: "maxMessageBytes" must be at most ${LARGEST_MESSAGE_BYTES}, got ${maxMessageBytes}`,
+      `Cannot make a pipe: "maxMessageBytes" must be at most ${DEFAULT_MAX_MESSAGE_BYTES}, got ${maxMessageBytes}`,
     );
   }
-  const limit = Math.min(maxMessageBytes, LARGEST_MESSAGE_BYTES - HEAD_BYTES);
+  const limit = Math.min(maxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES - HEAD_BYTES);
   const there = duplex ? new Mailbox() : undefined;
   const back = new Mailbox();
   const settings = { maxMessageBytes: limit, codec };

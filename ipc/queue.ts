@@ -5,6 +5,7 @@
  */
 
 import { currentScope } from "../coroutine/_current_scope.ts";
+import { describe } from "../coroutine/_describe.ts";
 import { Queue as LocalQueue, type QueueStatistics } from "../coroutine/queue.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { QueueFullError } from "../coroutine/errors.ts";
@@ -83,6 +84,7 @@ export class Queue<T> implements AsyncDisposable {
       (queue as Queue<unknown>).#place = place;
     };
     queueInternals.lend = (queue, object) => (queue as Queue<unknown>).#lend(object);
+    queueInternals.describe = (queue, object) => (queue as Queue<unknown>).#describe(object);
     queueInternals.borrow = (queue, place) => (queue as Queue<unknown>).#borrow(place);
   }
 
@@ -123,7 +125,14 @@ export class Queue<T> implements AsyncDisposable {
       if (signal === undefined && timeoutMs === undefined && currentScope() === undefined) {
         return await line.put(item);
       }
-      if (!line.isIdle) await waitWithin(line.settled, options, throwFull);
+      if (!line.isIdle) {
+        const began = performance.now();
+        await waitWithin(line.settled, options, throwFull);
+        if (timeoutMs !== undefined) {
+          const leftMs = Math.max(0, timeoutMs - (performance.now() - began));
+          options = { signal, timeoutMs: leftMs };
+        }
+      }
     }
     await this.#call("put", [item, options]);
   }
@@ -243,6 +252,31 @@ export class Queue<T> implements AsyncDisposable {
   /** Closes the queue, as {@linkcode close} does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** How much is held, and how many wait, as `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /**
+   * How much is held, and how many wait; elsewhere than in its own process that is not known.
+   *
+   * @returns The text, as `Queue { size: 2, maxSize: 0, unfinished: 2 }` or `Queue { in another process }`.
+   */
+  toString(): string {
+    return this.#describe(this);
+  }
+
+  #describe(object: object): string {
+    if (this.#isClosed) return describe(object, "closed");
+    if (!(this.#place instanceof LocalQueue)) return describe(object, "in another process");
+    const { size, maxSize, ...others } = this.#place.statistics();
+    const figures = Object.entries(others).filter(([, count]) => count > 0);
+    return describe(
+      object,
+      ...[["size", size], ["maxSize", maxSize], ...figures].map(([name, n]) => `${name}: ${n}`),
+    );
   }
 
   #lend(object: object): WireReference {

@@ -6,6 +6,7 @@
 
 import { decode, encode, referencesOf } from "./_encoding.ts";
 import { setPortable, type WireForm } from "./_portable.ts";
+import { currentReferenceScope } from "./_reference.ts";
 
 /** How objects of a class cross. */
 export interface Serializer<T, W> {
@@ -130,7 +131,8 @@ export function registerSerializer<T extends object, W>(
 }
 
 function pack(value: unknown): Packed {
-  const encoded = encode(value);
+  // What is within crosses on the same connection.
+  const encoded = encode(value, currentReferenceScope());
   const { encoding, payload } = encoded;
   const within = referencesOf(encoded);
   if (typeof payload === "string") return { encoding, text: payload, within };
@@ -140,8 +142,9 @@ function pack(value: unknown): Packed {
 function unpack(data: unknown, name: string): unknown {
   const { encoding, text, bytes } = (data ?? {}) as Partial<Packed>;
   if (typeof encoding === "number") {
-    if (typeof text === "string") return decode(encoding, new TextEncoder().encode(text));
-    if (typeof bytes === "string") return decode(encoding, Uint8Array.fromBase64(bytes));
+    const scope = currentReferenceScope();
+    if (typeof text === "string") return decode(encoding, new TextEncoder().encode(text), scope);
+    if (typeof bytes === "string") return decode(encoding, Uint8Array.fromBase64(bytes), scope);
   }
   throw new TypeError(`Cannot receive an object of class "${name}": it is not well formed`);
 }

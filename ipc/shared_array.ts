@@ -217,7 +217,7 @@ export class SharedArray<K extends NumberKind> implements AsyncDisposable {
    * The lock that goes with it, for what takes more than one step.
    *
    * @returns The lock that was given, or one of its own.
-   * @throws {InvalidStateError} When it was made without a lock.
+   * @throws {InvalidStateError} When it has none: it was made with `lock: false`, or by a manager in Python.
    */
   getLock(): Lock | RLock {
     return this.#handle.getLock();

@@ -35,8 +35,10 @@ export interface SharedDictStatistics {
  * - Values are copied on their way in and out: what is changed in a copy has to be `set` again. Objects that cross as
  *   references stay what they are: a `SharedList` in a dictionary is the same list for everybody who gets it. It is
  *   there as long as its own process keeps it open; that another process closes its handle does not matter.
- * - A process that ends leaves what it has written. When the process in which the dictionary lives ends, every call
- *   rejects with a {@linkcode ConnectionLostError}.
+ * - A process that ends leaves what it has written. What it has taken out with {@linkcode pop} or
+ *   {@linkcode popItem} is gone with it, also when it is killed before the answer arrives: to hand out work take a
+ *   queue, which gives an item that did not arrive to the next one.
+ * - When the process in which the dictionary lives ends, every call rejects with a {@linkcode ConnectionLostError}.
  *
  * Needs `--allow-net=127.0.0.1` where it is created, once it is passed on. It is Python's
  * {@link https://docs.python.org/3/library/multiprocessing.html#multiprocessing.managers.SyncManager.dict | manager.dict()}
@@ -206,7 +208,8 @@ export class SharedDict<K extends SharedDictKey = string, V = unknown> implement
   }
 
   /**
-   * Takes an entry away, and gives its value.
+   * Takes an entry away, and gives its value. When this process is killed before the answer arrives, the value is
+   * lost.
    *
    * @param key Its key.
    * @param otherwise What is given when there is no such key.
@@ -221,7 +224,8 @@ export class SharedDict<K extends SharedDictKey = string, V = unknown> implement
   }
 
   /**
-   * Takes the entry away whose key came last.
+   * Takes the entry away whose key came last. When this process is killed before the answer arrives, the entry is
+   * lost.
    *
    * @returns The entry.
    * @throws {RangeError} When the dictionary is empty.

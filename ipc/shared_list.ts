@@ -39,8 +39,9 @@ export interface SharedListStatistics {
  * - Items are copied on their way in and out: what is changed in a copy has to be `set` again. Objects that cross as
  *   references stay what they are: a `SharedDict` in a list is the same dictionary for everybody who gets it. It is
  *   there as long as its own process keeps it open; that another process closes its handle does not matter.
- * - A process that ends leaves what it has written. To hand out work take a queue: what a process has taken out of a
- *   list by `pop` is gone when it dies.
+ * - A process that ends leaves what it has written. What it has taken out with {@linkcode pop} is gone with it, also
+ *   when it is killed before the answer arrives: to hand out work take a queue, which gives an item that did not
+ *   arrive to the next one.
  * - When the process in which the list lives ends, every call rejects with a {@linkcode ConnectionLostError}.
  *
  * Needs `--allow-net=127.0.0.1` where it is created, once it is passed on. It is Python's
@@ -158,7 +159,7 @@ export class SharedList<T> implements AsyncDisposable {
   }
 
   /**
-   * Takes an item away, and gives it.
+   * Takes an item away, and gives it. When this process is killed before the answer arrives, the item is lost.
    *
    * @param index Which one: the last one unless it is said.
    * @returns The item.

@@ -91,4 +91,18 @@ export class SimpleQueue<T> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  /** How much is held, and how many wait, as `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /**
+   * How much is held, and how many wait; elsewhere than in its own process that is not known.
+   *
+   * @returns The text, as `SimpleQueue { size: 2, maxSize: 0 }` or `SimpleQueue { in another process }`.
+   */
+  toString(): string {
+    return queueInternals.describe(this.#queue, this);
+  }
 }

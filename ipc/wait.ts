@@ -119,11 +119,33 @@ function watch<W extends Waitable>(object: W, onChange: () => void): Watched<W> 
       unwatch: listenerInternals.watch(object, onChange),
     };
   }
-  let isSettled = false;
-  const settle = () => {
-    isSettled = true;
-    onChange();
+  const settling = settlingOf(object as PromiseLike<unknown>);
+  settling.watchers.add(onChange);
+  return {
+    object,
+    isReady: () => settling.isSettled,
+    unwatch: () => void settling.watchers.delete(onChange),
   };
-  (object as PromiseLike<unknown>).then(settle, settle);
-  return { object, isReady: () => isSettled, unwatch() {} };
+}
+
+/** A promise that was waited for, and those who are told when it settles. */
+interface Settling {
+  isSettled: boolean;
+  readonly watchers: Set<() => void>;
+}
+
+const settlings = new WeakMap<object, Settling>();
+
+/** A promise forgets nobody who listens to it: however often it is waited for, that is done once. */
+function settlingOf(promise: PromiseLike<unknown>): Settling {
+  const known = settlings.get(promise);
+  if (known !== undefined) return known;
+  const settling: Settling = { isSettled: false, watchers: new Set() };
+  settlings.set(promise, settling);
+  const settle = () => {
+    settling.isSettled = true;
+    for (const watcher of [...settling.watchers]) watcher();
+  };
+  promise.then(settle, settle);
+  return settling;
 }

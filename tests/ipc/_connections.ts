@@ -1,6 +1,7 @@
 import { decode, encode } from "../../ipc/_encoding.ts";
 import { acquireHub, releaseHub } from "../../ipc/_family.ts";
 import { connect, type Connection, Listener, pipe, type PipeOptions } from "../../ipc/mod.ts";
+import * as certificates from "../distributed/fixtures/tls_certificates.ts";
 import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { settle } from "../support/settle.ts";
@@ -82,6 +83,16 @@ async function overListener(listener: Listener, options: object): Promise<Pair> 
   return pair(here, there, listener);
 }
 
+async function overTls(options: object): Promise<Pair> {
+  const listener = new Listener("127.0.0.1:0", { ...options, tls: certificates.server });
+  const tls = { caCerts: [certificates.authority.cert] };
+  const [here, there] = await Promise.all([
+    listener.accept(),
+    connect(listener.address, { ...options, tls }),
+  ]);
+  return pair(here, there, listener);
+}
+
 const isWindows = Deno.build.os === "windows";
 
 /** All ways to join two connections that this system has. */
@@ -120,6 +131,14 @@ export const WAYS: Way[] = [
       const withKey = { ...options, authkey: "key" };
       return overListener(new Listener("127.0.0.1:0", withKey), withKey);
     },
+  },
+  {
+    name: "Connection over TLS",
+    open: (options = {}) => overTls(options),
+  },
+  {
+    name: "Connection over TLS with a key",
+    open: (options = {}) => overTls({ ...options, authkey: "key" }),
   },
   ...(isWindows ? [] : [{
     name: "Connection over a Unix socket",

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CreditChannel, Kind, type Wire, writeUint32 } from "../../ipc/_credit_channel.ts";
 import type { Outgoing } from "../../ipc/_native_codec.ts";
-import { ProtocolError } from "../../ipc/mod.ts";
+import { EofError, ProtocolError } from "../../ipc/mod.ts";
+import { guard } from "../support/guard.ts";
 import { concat, utf8 } from "./_bytes.ts";
 import { pattern } from "./_connections.ts";
 
@@ -106,4 +107,32 @@ Deno.test("CreditChannel gives credit when half a window was taken", () => {
   assertEquals(wire.posts.map(([kind]) => kind), [Kind.CREDIT, Kind.CREDIT]);
   const { head, body } = wire.posts[1]![1]!;
   assertEquals(concat(head, body as Uint8Array), writeUint32(3 * (200_000 + 64)));
+});
+
+const HELLO: Outgoing = { head: utf8("hello"), body: "" };
+
+Deno.test("CreditChannel.send() waits for credit, in order, and ends when nobody will take it", async () => {
+  const ends: [what: string, end: (channel: CreditChannel) => void, name: string][] = [
+    [
+      "refused",
+      (channel) => channel.receive(Kind.REFUSED, utf8(""), "lent"),
+      "ConnectionLostError",
+    ],
+    ["lost", (channel) => channel.lose(new EofError("gone")), "ConnectionLostError"],
+    ["ended here", (channel) => void channel.closeWrite(), "ConnectionClosedError"],
+    ["closed here", (channel) => void channel.close(), "ConnectionClosedError"],
+  ];
+  for (const [what, end, name] of ends) {
+    const { channel, wire } = open();
+    const sends = [1, 2, 3].map(() => channel.send(HELLO, {}));
+    assertEquals(wire.posts, [], what);
+    // For one message, which may be larger than the credit.
+    channel.receive(Kind.CREDIT, writeUint32(1), "lent");
+    await sends[0];
+    assertEquals(wire.posts.map(([kind]) => kind), [Kind.MESSAGE], what);
+    end(channel);
+    const told = Promise.all(sends.slice(1).map((send) => send.catch((error) => error.name)));
+    assertEquals(await guard(told, () => `the end of those who send, ${what}`), [name, name]);
+    await assertRejects(() => channel.send(HELLO, {}), Error, "", what);
+  }
 });

@@ -16,7 +16,7 @@ import {
 import { type Connected, type ConnectOptions, connectSession } from "../../ipc/_connect.ts";
 import { FrameStream } from "../../ipc/_frame_stream.ts";
 import { Hub, type HubOptions } from "../../ipc/_hub.ts";
-import { MAX_HANDSHAKES } from "../../ipc/_limits.ts";
+import { MAX_HANDSHAKES, MAX_HELLO_BYTES } from "../../ipc/_limits.ts";
 import { Loan } from "../../ipc/_loan.ts";
 import { writeHello } from "../../ipc/_messages.ts";
 import { makeProxy } from "../../ipc/_proxy.ts";
@@ -341,6 +341,25 @@ Deno.test("Hub refuses a hello that is none", async () => {
     assertStringIncludes((await test.refusal()).message, "its first message is not readable");
     assertEquals([test.hub.connections, test.sessions.length], [0, 0]);
   }
+});
+
+Deno.test("Hub refuses a first message that is larger than any hello", async () => {
+  await using test = new TestHub();
+  using conn = await test.dial();
+  const stream = new FrameStream(conn, { peer: "hub", maxFrameBytes: MAX_HANDSHAKE_FRAME_BYTES });
+  await authenticateServer(stream, KEY);
+  stream.send(utf8("manyhands/1 ".padEnd(MAX_HELLO_BYTES + 1)));
+  assertStringIncludes((await test.refusal()).message, `the limit is ${MAX_HELLO_BYTES}`);
+  await readAll(conn);
+});
+
+Deno.test("Hub.close() does not wait for those in the handshake", async () => {
+  await using test = new TestHub({ handshakeTimeoutMs: 10 * GUARD_MS });
+  using silent = await test.dial();
+  // It has its challenge.
+  assertEquals(await silent.read(new Uint8Array(100)), 63);
+  await guard(test.hub.close("it is over"), () => "the hub to close");
+  await readAll(silent);
 });
 
 Deno.test("Hub takes no more than maxConnections", async () => {

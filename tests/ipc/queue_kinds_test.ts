@@ -3,6 +3,7 @@ import { QueueFullError, QueueShutDownError, spawn, TimeoutError } from "../../c
 import { decode, encode } from "../../ipc/_encoding.ts";
 import { ConnectionClosedError, JoinableQueue, Queue, SimpleQueue } from "../../ipc/mod.ts";
 import { Process } from "../../process/mod.ts";
+import { FakeTime } from "../support/fake_time.ts";
 import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending, settle } from "../support/settle.ts";
@@ -290,4 +291,40 @@ Deno.test("ipc.Queue that was shut down refuses each of many puts", async () => 
     assertInstanceOf((outcome as PromiseRejectedResult).reason, QueueShutDownError);
   }
   await there.close();
+});
+
+// Their texts
+
+Deno.test("ipc queues show how much they hold, where they live", async () => {
+  await using joinable = new JoinableQueue<string>(3);
+  await joinable.put("one");
+  assertEquals(`${joinable}`, "JoinableQueue { size: 1, maxSize: 3, unfinished: 1 }");
+  assertEquals(Deno.inspect(joinable), `${joinable}`);
+  await using elsewhere = cross(joinable);
+  assertEquals(Deno.inspect(elsewhere), "JoinableQueue { in another process }");
+  await using simple = new SimpleQueue<string>();
+  assertEquals(Deno.inspect(simple), "SimpleQueue { size: 0, maxSize: 0 }");
+  await simple.close();
+  assertEquals(`${simple}`, "SimpleQueue { closed }");
+});
+
+Deno.test("Queue.put() has one time limit, for its turn and for its place", async () => {
+  using time = new FakeTime();
+  await using queue = new Queue<number>(1);
+  await using other = cross(queue);
+  await queue.put(0);
+  const before = other.put(1);
+  await until(async () => (await queue.statistics()).putting === 1, "the first put to wait");
+  const put = other.put(2, { timeoutMs: 1_000 });
+  const failed = assertRejects(() => put, QueueFullError);
+  await assertPending(put, "the put");
+  await time.tick(900);
+  assertEquals(await queue.get(), 0);
+  await before;
+  await until(async () => (await queue.statistics()).putting === 1, "the second put to wait");
+  await time.tick(150);
+  await settle();
+  assertEquals((await queue.statistics()).putting, 0);
+  await failed;
+  assertEquals(await queue.get(), 1);
 });

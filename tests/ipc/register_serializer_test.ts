@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode, referencesIn } from "../../ipc/_encoding.ts";
+import type { ReferenceScope } from "../../ipc/_reference.ts";
 import { Lock, Queue, registerSerializer } from "../../ipc/mod.ts";
 import { Pool, Process } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
@@ -168,3 +169,32 @@ Deno.test("registerSerializer() tells of the references within an object, whose 
   const types = referencesIn([new Account(new Money(1n), lock, log)]).map(({ type }) => type);
   assertEquals(types, ["user:tests.Account", "user:tests.Money", "ipc.Lock", "ipc.Queue"]);
 });
+
+Deno.test("registerSerializer() has what is within cross as on the connection around it", () => {
+  const reference = { hostname: "manager.example", port: 4711, key: "abcd", id: "lock-1" };
+  const form = { type: "ipc.Lock", data: reference };
+  const received = { encoding: 4, ...crossedReference(form) };
+  const lock = decode(received.encoding, received.payload);
+  assert(lock instanceof Lock);
+  // The key of that manager is the business of the family alone.
+  const stranger: ReferenceScope = { isFamily: false };
+  for (const value of [lock, new Point(lock), [new Point({ lock })]]) {
+    assertThrows(() => encode(value, stranger), TypeError, "for this program only");
+  }
+  // The manager itself knows the way, and needs no key.
+  const { hostname, port, key } = reference;
+  const { payload } = encode(new Point(lock), { place: { hostname, port, key }, isFamily: false });
+  const text = new TextDecoder("latin1").decode(payload as Uint8Array);
+  assert(!text.includes(key) && !atob(text.match(/"bytes":"([^"]*)"/)![1]!).includes(key));
+});
+
+/** The payload of a value that is nothing but a reference. */
+function crossedReference(wire: unknown): { payload: Uint8Array<ArrayBuffer> } {
+  const head = utf8(JSON.stringify([{ path: [], wire }]));
+  const payload = new Uint8Array(4 + head.length + 1 + 4);
+  new DataView(payload.buffer).setUint32(0, head.length);
+  payload.set(head, 4);
+  payload[4 + head.length] = 1;
+  payload.set(utf8("null"), 5 + head.length);
+  return { payload };
+}

@@ -117,7 +117,11 @@ Deno.test("Value.getLock() is an RLock of its own, the lock that was given, or n
   assert(own.getLock() instanceof RLock);
   assertStrictEquals(own.getLock(), own.getLock());
   assertStrictEquals(given.getLock(), lock);
-  assertThrows(() => none.getLock(), InvalidStateError, 'it was made with "lock: false"');
+  assertThrows(
+    () => none.getLock(),
+    InvalidStateError,
+    'Cannot get the lock of the value: it has none, since it was made with "lock: false" or by a manager in Python',
+  );
   await given.close();
   // It is not the value's.
   await lock.acquire();

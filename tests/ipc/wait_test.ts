@@ -158,3 +158,20 @@ Deno.test("wait() does not take a listener for ready when nobody is let in", asy
   await listener.close();
   assertEquals(await last, [listener]);
 });
+
+Deno.test("wait() listens to a promise once, however often it is waited for", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let listening = 0;
+  const awaited: PromiseLike<void> = {
+    then(...handlers) {
+      listening++;
+      return promise.then(...handlers);
+    },
+  };
+  for (let n = 0; n < 10; n++) assertEquals(await wait([awaited], { timeoutMs: 0 }), []);
+  const waits = [wait([awaited]), wait([awaited])];
+  resolve();
+  assertEquals(await Promise.all(waits), [[awaited], [awaited]]);
+  assertEquals(await wait([awaited]), [awaited]);
+  assertEquals(listening, 1);
+});

@@ -298,7 +298,10 @@ Deno.test("decodeError() makes an error of whatever arrives", () => {
     { kind: "error", class: null, name: "E", message: "m", errors: "none", fields: null },
     { kind: "error", class: "__proto__", name: "E", message: "m", fields: 5 },
     { kind: "error", class: "constructor", name: "E", message: "m", fields: ["a"] },
+    { kind: "error", class: "TypeError", name: { toString: 1 }, message: { toString: 1 } },
+    { kind: "error", class: "AggregateError", name: "E", message: "m", fields: { errors: 1 } },
     { kind: "dom-exception" },
+    { kind: "dom-exception", name: { toString: 1 }, message: { toString: 1 } },
     { kind: "dom-exception", name: { a: 1 }, message: null, stack: 5 },
   ];
   for (const wire of received) assertInstanceOf(decodeError(wire), Error);
@@ -314,6 +317,7 @@ Deno.test("decodeError() sets no fields that would harm", () => {
   assert(error.stack !== "forged" && !Object.hasOwn(error, "__proto__"));
   assertStrictEquals(Object.getPrototypeOf(error), Error.prototype);
   assertEquals(({} as Record<string, unknown>).polluted, undefined);
+  assertEquals([String(error), Object.keys(error)], ["Error: real", ["code"]]);
 });
 
 Deno.test("decodeError() goes no deeper than it must", () => {
