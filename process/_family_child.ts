@@ -4,7 +4,7 @@ import type { Place } from "../ipc/_reference.ts";
 import type { WireForm } from "../ipc/_portable.ts";
 import { formatAddress } from "../ipc/address.ts";
 import type { Boot } from "./_boot.ts";
-import { exitCodeOf } from "./_exit_code.ts";
+import { exitCodeOf, statusAsAsked } from "./_exit_code.ts";
 import { keepAlive } from "./_keep_alive.ts";
 import { resolvePermissions, withNet } from "./_permission_flags.ts";
 import { releaseGuarded } from "./_reaper.ts";
@@ -37,6 +37,8 @@ export class FamilyChild {
   readonly #exited = Promise.withResolvers<void>();
   readonly #death = Promise.withResolvers<Error>();
   #status: Deno.CommandStatus | undefined;
+  /** The signal that it was sent last. */
+  #asked: Deno.Signal | undefined;
   /** Fulfilled when the child has connected. */
   readonly arrived: Promise<ChildSession>;
 
@@ -77,7 +79,8 @@ export class FamilyChild {
     this.arrived = expected.arrived;
     const { child, lifeline } = this.#spawned;
     if (isBackground) child.unref();
-    child.status.then(async (status) => {
+    child.status.then(async (told) => {
+      const status = statusAsAsked(told, this.#asked);
       this.#status = status;
       const death = options.onEnd(status);
       expected.forget(death);
@@ -126,6 +129,7 @@ export class FamilyChild {
     if (this.#status !== undefined) return;
     try {
       this.#spawned.child.kill(signal);
+      this.#asked = signal;
     } catch (error) {
       // It has ended, and its status is on its way.
       if (!(error instanceof TypeError) && !(error instanceof Deno.errors.NotFound)) throw error;

@@ -45,9 +45,17 @@ export class LineSource {
     return this.#isEnded && this.#next === this.#lines.length;
   }
 
-  /** Reads on. One who does not want to wait any more may leave: what comes is kept. */
+  /**
+   * Reads on. One who does not want to wait any more may leave: what comes is kept, and so is a failure, after which
+   * it could not be told what is missing.
+   */
   fill(): Promise<void> {
-    return this.#filling ??= this.#fill().finally(() => this.#filling = undefined);
+    if (this.#filling === undefined) {
+      this.#filling = this.#fill().then(() => this.#filling = undefined);
+      // Nobody may be waiting when it fails.
+      this.#filling.catch(() => {});
+    }
+    return this.#filling;
   }
 
   async #fill(): Promise<void> {

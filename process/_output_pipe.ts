@@ -30,22 +30,44 @@ export function pipeSource(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Byt
   };
 }
 
+/** What one of several sources has given. */
+type Given =
+  & { readonly source: ByteSource }
+  & (
+    | { readonly bytes: Uint8Array | undefined }
+    | { readonly error: unknown }
+  );
+
 /** Two sources as one: whichever has something is next. Neither is read ahead of who reads both. */
 export function mergedSource(...sources: ByteSource[]): ByteSource {
-  const open = new Set(sources);
-  const reads = new Map<ByteSource, Promise<{ source: ByteSource; bytes?: Uint8Array }>>();
+  /** Those that are to be read, and have not ended. */
+  const idle = new Set(sources);
+  const given: Given[] = [];
+  let left = sources.length;
+  let wake = () => {};
+  // Not `Promise.race`: a read of a source that stays silent would keep something of each race.
+  const give = (one: Given) => {
+    given.push(one);
+    wake();
+  };
   return {
     async read() {
-      while (open.size > 0) {
-        for (const source of open) {
-          if (!reads.has(source)) {
-            reads.set(source, source.read().then((bytes) => ({ source, bytes })));
-          }
+      while (left > 0) {
+        for (const source of idle) {
+          idle.delete(source);
+          source.read().then(
+            (bytes) => give({ source, bytes }),
+            (error) => give({ source, error }),
+          );
         }
-        const { source, bytes } = await Promise.race(reads.values());
-        reads.delete(source);
-        if (bytes !== undefined) return bytes;
-        open.delete(source);
+        if (given.length === 0) await new Promise<void>((resolve) => wake = resolve);
+        const one = given.shift()!;
+        if ("bytes" in one && one.bytes !== undefined) {
+          idle.add(one.source);
+          return one.bytes;
+        }
+        left--;
+        if ("error" in one) throw one.error;
       }
       return undefined;
     },

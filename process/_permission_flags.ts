@@ -191,8 +191,10 @@ function entryOf(kind: Kind, entry: string | URL): string {
 }
 
 /** The path of a `file:` URL, as this system writes paths. */
-export function fromFileUrl(url: URL): string {
+export function fromFileUrl(url: URL, os: string = Deno.build.os): string {
   const path = decodeURIComponent(url.pathname);
-  if (Deno.build.os !== "windows") return path;
-  return path.replace(/^\/+([A-Za-z]:)/, "$1").replaceAll("/", "\\");
+  if (os !== "windows") return path;
+  const local = path.replace(/^\/+([A-Za-z]:)/, "$1").replaceAll("/", "\\");
+  // A folder that another machine shares.
+  return url.hostname === "" ? local : `\\\\${url.hostname}${local}`;
 }

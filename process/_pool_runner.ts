@@ -1,3 +1,4 @@
+import type { Trace } from "../coroutine/_attempt.ts";
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { PoolTarget } from "../coroutine/_pool_targets.ts";
 import { type LineOwner, RemoteLine } from "../coroutine/_remote_line.ts";
@@ -320,8 +321,10 @@ export class ProcessRunner implements Runner, LineOwner {
     this.#process.kill();
   }
 
-  sendAttempt(attempt: number): void {
-    sendMessage(this.#session, Kind.ATTEMPT, { index: attempt });
+  sendAttempt(attempt: number, trace: Trace | undefined): void {
+    if (trace === undefined) return sendMessage(this.#session, Kind.ATTEMPT, { index: attempt });
+    const { encoding, payload } = encode(trace);
+    sendMessage(this.#session, Kind.ATTEMPT, { form: encoding, index: attempt }, payload);
   }
 
   sendCancel(wire: number, index: number): void {

@@ -1,5 +1,5 @@
 import { decode, encode } from "../ipc/_encoding.ts";
-import { DEFAULT_MAX_MESSAGE_BYTES } from "../ipc/_limits.ts";
+import { checkSize } from "../ipc/_message_size.ts";
 import { SHORT_HEAD_BYTES } from "../ipc/_messages.ts";
 import type { Session } from "../ipc/_session.ts";
 import { ProtocolError } from "../ipc/errors.ts";
@@ -30,7 +30,7 @@ export const Kind = {
   CREDIT: 6,
   /** No more jobs come. */
   STOP: 7,
-  /** The jobs that follow belong to this attempt at a task, 0 at first: `index`. */
+  /** The jobs that follow belong to this attempt at a task, 0 at first: `index`; and to this trace, if there is one. */
   ATTEMPT: 8,
   // From the worker.
   /** It can take jobs. */
@@ -78,9 +78,6 @@ const Form = {
 const FORM_MASK = 0x0f;
 const MESSAGE_HEAD_BYTES = 12;
 
-/** The largest list, so that a message does not exceed what the other side accepts. */
-const MAX_BODY_BYTES = DEFAULT_MAX_MESSAGE_BYTES - 1024;
-
 /** Fewer numbers are read one by one. */
 const FEW = 16;
 
@@ -93,7 +90,6 @@ export interface ListForm {
 let ints = new Int32Array(64);
 let floats = new Float64Array(64);
 const count = new DataView(new ArrayBuffer(4));
-const encoder = new TextEncoder();
 
 /**
  * Encodes a list of values.
@@ -113,10 +109,10 @@ export function encodeList(list: readonly unknown[]): ListForm {
     list.length === 1 && first instanceof Uint8Array && first.constructor === Uint8Array &&
     first.buffer instanceof ArrayBuffer
   ) {
-    return checkSize({ form: Form.BYTES, body: first });
+    return checked({ form: Form.BYTES, body: first });
   }
   const { encoding, payload } = encode(list);
-  return checkSize({ form: Form.ENCODED + encoding, body: payload });
+  return checked({ form: Form.ENCODED + encoding, body: payload });
 }
 
 function encodeNumbers(list: readonly unknown[]): ListForm | undefined {
@@ -133,23 +129,20 @@ function encodeNumbers(list: readonly unknown[]): ListForm | undefined {
     if (!Object.is(value | 0, value)) break;
     ints[at] = value;
   }
-  if (at === length) return { form: Form.INT32, body: new Uint8Array(ints.buffer, 0, length * 4) };
+  if (at === length) {
+    return checked({ form: Form.INT32, body: new Uint8Array(ints.buffer, 0, length * 4) });
+  }
   for (at = 0; at < length; at++) {
     const value = list[at];
     if (typeof value !== "number") return undefined;
     floats[at] = value;
   }
-  return checkSize({ form: Form.FLOAT64, body: new Uint8Array(floats.buffer, 0, length * 8) });
+  return checked({ form: Form.FLOAT64, body: new Uint8Array(floats.buffer, 0, length * 8) });
 }
 
-function checkSize(list: ListForm): ListForm {
-  const { body } = list;
-  if (body.length * (typeof body === "string" ? 3 : 1) <= MAX_BODY_BYTES) return list;
-  const { length } = typeof body === "string" ? encoder.encode(body) : body;
-  if (length <= MAX_BODY_BYTES) return list;
-  throw new RangeError(
-    `Cannot carry a value to another process: it takes ${length} bytes, the limit is ${MAX_BODY_BYTES}`,
-  );
+function checked(list: ListForm): ListForm {
+  checkSize(list.body);
+  return list;
 }
 
 /** Decodes a list of values; the bytes are not needed any more afterwards. */

@@ -1,3 +1,4 @@
+import type { Trace } from "../coroutine/_attempt.ts";
 import { WorkerLine, type WorkerReports } from "../coroutine/_worker_line.ts";
 import { decode, encode } from "../ipc/_encoding.ts";
 import type { Session } from "../ipc/_session.ts";
@@ -83,7 +84,10 @@ class PoolWorker {
       case Kind.RECALL:
         return this.#line.recall();
       case Kind.ATTEMPT:
-        return this.#line.setAttempt(index);
+        return this.#line.setAttempt(
+          index,
+          body.length === 0 ? undefined : decode(message.form, body) as Trace,
+        );
       case Kind.STOP:
         return this.#line.stop();
       default:

@@ -194,8 +194,19 @@ function checkGroupPermission(): void {
   );
 }
 
-function readId(name: string, id: number | undefined): number | undefined {
+/** Checks the number of a user or a group. */
+export function readId(
+  name: string,
+  id: number | undefined,
+  os: string = Deno.build.os,
+): number | undefined {
   if (id === undefined) return undefined;
+  // The runtime ignores it there: the program would run with all that this one may do.
+  if (os === "windows") {
+    throw new Deno.errors.NotSupported(
+      `Cannot start a program: "${name}" cannot be set on Windows, where users have no numbers`,
+    );
+  }
   if (typeof id !== "number") {
     throw new TypeError(
       `Cannot start a program: "${name}" must be the number of a ${name}, got ${typeof id}`,

@@ -4,6 +4,8 @@ import {
   type WorkerPoolOptions,
 } from "../coroutine/_worker_pool_options.ts";
 import { encode } from "../ipc/_encoding.ts";
+import { checkNiceness } from "./_niceness.ts";
+import { resolvePermissions } from "./_permission_flags.ts";
 import { ProcessRunner, type RunnerOptions } from "./_pool_runner.ts";
 import { ProcessTargets } from "./_pool_targets.ts";
 import { readMemoryLimit } from "./_read_memory_limit.ts";
@@ -31,6 +33,15 @@ export function createProcessPoolCore(
   const { permissions, env, cwd, memoryLimitMb, niceness, stdout, stderr, config, executable } =
     options;
   readMemoryLimit(memoryLimitMb);
+  checkNiceness(niceness);
+  resolvePermissions(permissions ?? "none");
+  for (const [option, value] of Object.entries({ stdout, stderr })) {
+    // What a worker prints into a pipe nobody would read, and it would have to wait.
+    if (value === undefined || value === "inherit" || value === "null") continue;
+    throw new TypeError(
+      `Cannot create a pool: "${option}" must be "inherit" or "null", got "${String(value)}"`,
+    );
+  }
   const runnerOptions: RunnerOptions = {
     targets,
     initializer: initializer === undefined

@@ -1,3 +1,5 @@
+import { mayRun } from "./_may_run.ts";
+
 const FIRST_POLL_MS = 2;
 const LONGEST_POLL_MS = 50;
 
@@ -192,6 +194,14 @@ function descendants(all: readonly Listed[], roots: ReadonlySet<number>): Listed
   return found;
 }
 
-function mayRun(command?: string): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
+/** The error for a signal that the system does not know. */
+export function unknownSignal(
+  signal: string,
+  cause: unknown,
+  os: string = Deno.build.os,
+): TypeError {
+  const known = os === "windows"
+    ? "Windows has no signals: SIGTERM and SIGKILL end a program, at once"
+    : `"${os}" has none of that name`;
+  return new TypeError(`Cannot send ${signal} to the program: ${known}`, { cause });
 }

@@ -8,7 +8,7 @@
 
 /** Reads which processes there are until its own standard input ends, which is when the parent is gone. */
 const PROGRAM = `
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"]) {
   try {
     Deno.addSignalListener(signal, () => {});
   } catch {
@@ -72,7 +72,10 @@ export function startGuarded(
   start: () => Deno.ChildProcess,
 ): { child: Deno.ChildProcess; guarded: Promise<void> } {
   // First, so that a failure is that of the caller.
-  reaper ??= startReaper(program);
+  if (reaper === undefined) {
+    reaper = startReaper(program);
+    tellAll(reaper);
+  }
   try {
     const child = start();
     pids.add(child.pid);
@@ -128,8 +131,17 @@ function replaceReaper(): void {
   const { program } = reaper!;
   endReaper();
   if (pids.size === 0) return;
-  reaper = startReaper(program);
-  void tell(reaper, [...pids].map((pid) => `+${pid}\n`).join(""));
+  try {
+    reaper = startReaper(program);
+    tellAll(reaper);
+  } catch {
+    // The permission was given up, or the system has no room for it: the next child tries again.
+  }
+}
+
+/** Tells a new one of the children that there are. */
+function tellAll(to: Reaper): void {
+  if (pids.size > 0) void tell(to, [...pids].map((pid) => `+${pid}\n`).join(""));
 }
 
 /** A reaper that cannot be told has died, and the next one is told of all. */

@@ -1,5 +1,6 @@
 import type { Boot } from "./_boot.ts";
 import { findConfig } from "./_config.ts";
+import { mayRun } from "./_may_run.ts";
 import { startGuarded } from "./_reaper.ts";
 import { allowNiceness, setNiceness } from "./_niceness.ts";
 import { fromFileUrl, permissionFlags } from "./_permission_flags.ts";
@@ -139,10 +140,6 @@ function spawnDeno(
     }
     throw error;
   }
-}
-
-function mayRun(command: string): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
 }
 
 function toPath(path: string | URL): string {

@@ -1,3 +1,4 @@
+import { mayRun } from "./_may_run.ts";
 import { fromFileUrl } from "./_permission_flags.ts";
 import type { CommandLine } from "./subprocess_options.ts";
 
@@ -171,8 +172,4 @@ function explain(error: unknown, program: string | URL, options: StartOptions): 
 function toArgument(word: string | URL): string {
   if (!(word instanceof URL)) return word;
   return word.protocol === "file:" ? fromFileUrl(word) : word.href;
-}
-
-function mayRun(command: string): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
 }

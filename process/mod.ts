@@ -4,10 +4,18 @@
  * ## How to choose
  *
  * - Work that waits: no process needed, see `@manyhands/concurrency/coroutine`.
- * - Work that computes, code that must be stoppable for certain, or code that must not be trusted with
- *   this process's permissions: {@linkcode Process}. It starts in some tens of milliseconds.
- * - Other people's programs: {@linkcode run} and its relatives for one that is run to its end,
- *   {@linkcode Popen} for one that is talked to, {@linkcode pipeline} for several in a row.
+ * - Work that computes, on memory of its own or shared: a thread starts faster and takes less, see
+ *   `@manyhands/concurrency/thread`.
+ * - Code that must be stoppable for certain, must have a limit of memory, or must not be trusted with this
+ *   process's permissions: {@linkcode Process}. It starts in some tens of milliseconds.
+ * - Many calls of such code: {@linkcode Pool}, or {@linkcode ProcessPoolExecutor} with the words of
+ *   `concurrent.futures`. One that takes too long is killed, and its process replaced.
+ * - The same program twice, as `os.fork` does it: {@linkcode fork}, which runs the main module again.
+ * - Other people's programs: {@linkcode run} and its relatives for one that is run to its end
+ *   ({@linkcode checkOutput} for its output alone), {@linkcode Popen} for one that is talked to,
+ *   {@linkcode pipeline} for several in a row.
+ * - What processes say to each other: queues, pipes, locks and values of `@manyhands/concurrency/ipc`, passed as
+ *   arguments.
  * - Work for more than one machine: `@manyhands/concurrency/distributed`.
  *
  * To start a {@linkcode Process} needs `--allow-run=deno --allow-net=127.0.0.1`; the child has no permission

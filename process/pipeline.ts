@@ -173,6 +173,7 @@ export async function pipeline<const O extends PipelineOptions = NoOptions>(
   }
   const isText = text === true || encoding !== undefined || errors !== undefined;
   const format = readTextFormat(encoding, errors);
+  const bytes = typeof input === "string" ? encodeText(input, format.encoding) : input ?? undefined;
   const stdin = input === undefined ? rest.stdin : input === null ? "devnull" : "pipe";
   const stdout = captureOutput ? "pipe" : rest.stdout;
   const stderr = captureOutput ? "pipe" : rest.stderr;
@@ -199,7 +200,6 @@ export async function pipeline<const O extends PipelineOptions = NoOptions>(
     stack.use(popen);
     popens.push(popen);
   }
-  const bytes = typeof input === "string" ? encodeText(input, format.encoding) : input ?? undefined;
   try {
     const ended = Promise.all(
       popens.map((popen, i) => popen.communicate(i === 0 ? { input: bytes } : {})),

@@ -20,7 +20,7 @@ import {
 } from "./_output_pipe.ts";
 import { openSink, type OutputSink } from "./_output_sink.ts";
 import { isSink, isSource, type PopenSettings, readSettings } from "./_popen_settings.ts";
-import { endTree, mayHaveMembers } from "./_process_tree.ts";
+import { endTree, mayHaveMembers, unknownSignal } from "./_process_tree.ts";
 import { type InputSource, openInput, ProgramInput } from "./_program_input.ts";
 import { ProgramOutput } from "./_program_output.ts";
 import { startProgram } from "./_start_program.ts";
@@ -159,6 +159,7 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
    * @throws {Deno.errors.NotFound} When there is no such program, or no such directory to run it in.
    * @throws {Deno.errors.PermissionDenied} When the system does not let the program be executed.
    * @throws {Deno.errors.NotCapable} When this process may not run it; the message has the flag.
+   * @throws {Deno.errors.NotSupported} When an option is not for this system.
    */
   constructor(args: CommandLine, options: O = {} as O) {
     const settings = readSettings(args, options);
@@ -275,7 +276,8 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
    * @throws {OutputLimitError} When there was more output than `maxOutputBytes`; the tree was ended.
    * @throws {InvalidStateError} When there is `input` and it was given before, or standard input is not
    * `"pipe"`, or is closed or locked; or when {@linkcode lines} has begun to read a stream.
-   * @throws {TypeError} When output is to be text and is not, with `errors: "strict"`.
+   * @throws {TypeError} When output is to be text and is not, with `errors: "strict"`, or the input is neither text
+   * nor bytes.
    */
   async communicate(
     options: CommunicateOptions = {},
@@ -283,7 +285,7 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
     const { input, signal } = options;
     signal?.throwIfAborted();
     checkTimeout(options.timeoutMs);
-    if (input !== undefined) this.#checkInput();
+    if (input !== undefined) this.#checkInput(input);
     if (this.#communication === undefined) {
       for (const name of ["stdout", "stderr"] as const) {
         if (!this.#outputs[name]?.hasLines) continue;
@@ -335,7 +337,8 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
   }
 
   /**
-   * Sends a signal to the program alone. A program that has ended is left alone.
+   * Sends a signal to the program alone. A program that has ended is left alone. On Windows there are `SIGTERM` and
+   * `SIGKILL`, and both end the program at once.
    *
    * @param signal The name of the signal.
    * @throws {TypeError} When the system has no signal of that name.
@@ -348,11 +351,12 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
       // It has ended, and this process has not been told yet.
       if (error instanceof Deno.errors.NotFound) return;
       if (error instanceof TypeError && /terminated/.test(error.message)) return;
+      if (error instanceof TypeError) throw unknownSignal(signal, error);
       throw error;
     }
   }
 
-  /** Asks the program to end (SIGTERM). A program that has ended is left alone. */
+  /** Asks the program to end (SIGTERM); on Windows it ends at once. A program that has ended is left alone. */
   terminate(): void {
     this.sendSignal("SIGTERM");
   }
@@ -461,8 +465,16 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
     return this.#settings[name] === "pipe" ? this.#outputs[name]?.stream : undefined;
   }
 
-  #checkInput(): void {
+  #checkInput(input: unknown): void {
     const stdin = this.#input;
+    if (typeof input !== "string" && !(input instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot send input to ${
+          describeCommand(this.#args)
+        }: it must be a string or a Uint8Array, ` +
+          `got ${input === null ? "null" : typeof input}`,
+      );
+    }
     if (this.#settings.stdin !== "pipe" || stdin === undefined) {
       throw this.#misuse("send input to", 'its "stdin" is not "pipe"');
     }

@@ -5,6 +5,8 @@
  */
 
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { describe } from "../coroutine/_describe.ts";
 import { readModule, readSubclass, readTarget } from "../coroutine/_read_target.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
@@ -218,9 +220,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
     options.signal?.throwIfAborted();
     checkTimeout(options.timeoutMs);
     this.#checkStart();
-    const call = this.#readCall();
     let settled = false;
-    const begun = this.#begin(this.#spawn(call), call).finally(() => settled = true);
+    const begun = this.#launch().finally(() => settled = true);
     begun.catch(() => {});
     const waiting = waitWithin(begun, options, (timeoutMs) => {
       throw new TimeoutError(`${this.#name} did not start within ${timeoutMs} ms`);
@@ -278,7 +279,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   }
 
   /**
-   * Asks the process to end (SIGTERM). A process that has ended is left alone.
+   * Asks the process to end (SIGTERM). A process that has ended is left alone. Windows has no signals: there it ends
+   * at once, as by {@linkcode kill}.
    *
    * @throws {ProcessStateError} When the process was not started.
    */
@@ -314,10 +316,33 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.isAlive()) {
       this.terminate();
-      if (!await this.join({ timeoutMs: TERMINATE_GRACE_MS })) this.kill();
+      // A task that is left because it was cancelled is not to leave the process behind.
+      const hasEnded = runOutsideTasks(() => this.join({ timeoutMs: TERMINATE_GRACE_MS }));
+      if (!await hasEnded) this.kill();
     }
     if (this.#child !== undefined) await keepAlive(this.#exited.promise);
     this.#isClosed = true;
+  }
+
+  /** The name, the process id and the state, as `console.log` shows it. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /**
+   * The name, the process id, the state, and whether it is a daemon, for people.
+   *
+   * @returns A text such as `Process { Process-1, pid: 4711, started, daemon }`.
+   */
+  toString(): string {
+    const pid = this.pid === undefined ? undefined : `pid: ${this.pid}`;
+    const { exitCode } = this;
+    const state = this.isAlive()
+      ? "started"
+      : exitCode === undefined
+      ? "initial"
+      : `stopped, exitCode: ${exitCode}`;
+    return describe(this, this.#name, pid, state, this.#daemon ? "daemon" : undefined);
   }
 
   /** Whether this process may end although the child runs. */
@@ -382,6 +407,20 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
       );
     }
     return [args, fields];
+  }
+
+  /** Spawns the child, at once, and has it run the target. */
+  #launch(): Promise<void> {
+    let call: unknown[];
+    let arrived: Promise<ChildSession>;
+    try {
+      call = this.#readCall();
+      arrived = this.#spawn(call);
+    } catch (error) {
+      this.#passing.recall();
+      throw error;
+    }
+    return this.#begin(arrived, call);
   }
 
   #spawn(call: readonly unknown[]): Promise<ChildSession> {

@@ -162,13 +162,13 @@ export interface PopenOptions {
    */
   executable?: string | URL | undefined;
   /**
-   * The id of the user as whom the program runs, which this process may have to be root for.
+   * The id of the user as whom the program runs, which this process may have to be root for. Not on Windows.
    *
    * @default {undefined}
    */
   user?: number | undefined;
   /**
-   * The id of the group as which the program runs.
+   * The id of the group as which the program runs. Not on Windows.
    *
    * @default {undefined}
    */

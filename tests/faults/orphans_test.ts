@@ -15,6 +15,15 @@ async function startParent(...args: string[]) {
   return { program, pids };
 }
 
+/** The processes that end the children of another one when it is gone. */
+function findReapers(parent: number): number[] {
+  const children = [...Deno.readDirSync(`/proc/${parent}/task`)].flatMap(({ name }) =>
+    Deno.readTextFileSync(`/proc/${parent}/task/${name}/children`).split(" ").filter(Boolean)
+  );
+  const commandOf = (pid: string) => Deno.readTextFileSync(`/proc/${pid}/cmdline`);
+  return children.filter((pid) => commandOf(pid).includes("addSignalListener")).map(Number);
+}
+
 leakTest("Process: no child outlives a parent that is killed by SIGKILL", async () => {
   const { program, pids } = await startParent("wait");
   await using _program = program;
@@ -31,6 +40,25 @@ leakTest("Process: no child outlives its parent when the reaper was killed befor
   assertEquals(pids.length, 5);
   program.kill("SIGKILL");
   await program.status;
+  await assertEnd(pids);
+}, { ignore: Deno.build.os !== "linux" });
+
+leakTest("Process: an idle child ends by itself when parent and reaper die together", async () => {
+  const { program, pids } = await startParent("wait");
+  await using _program = program;
+  const [idle, busy, deaf, manager] = pids as [number, number, number, number];
+  try {
+    // One that stands still does not start another reaper.
+    Deno.kill(program.pid, "SIGSTOP");
+    const reapers = findReapers(program.pid);
+    assertEquals(reapers.length, 1);
+    for (const pid of [...reapers, program.pid]) Deno.kill(pid, "SIGKILL");
+    await program.status;
+    await assertEnd([idle, manager]);
+  } finally {
+    // Nobody is left who would end them.
+    for (const pid of [busy, deaf]) Deno.kill(pid, "SIGKILL");
+  }
   await assertEnd(pids);
 }, { ignore: Deno.build.os !== "linux" });
 
@@ -77,3 +105,15 @@ leakTest("Process: a daemon does not get to its end when its parent ends before"
   await assertEnd(pids);
   assertEquals(await Array.fromAsync(program.stdout), []);
 }, { ignore: Deno.build.os === "windows" });
+
+leakTest(
+  "Process: a program goes on when its reaper was killed and there can be no other",
+  async () => {
+    const url = new URL("fixtures/no_reaper.ts", import.meta.url);
+    await using program = await startProgram(url, { flags: ["-A"] });
+    assertEquals(program.ready, "true");
+    assertEquals((await program.status).code, 0);
+    assertEquals(program.stderr, "");
+  },
+  { ignore: Deno.build.os !== "linux" },
+);

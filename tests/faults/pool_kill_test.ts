@@ -3,14 +3,16 @@ import { Queue } from "../../ipc/mod.ts";
 import { activeChildren, Pool, WorkerDiedError } from "../../process/mod.ts";
 import { createRandom } from "../coroutine/_random.ts";
 import { leakTest } from "../support/leaks.ts";
-import { until } from "./alive.ts";
+import { assertEnd, until } from "./alive.ts";
 import {
   closeChannel,
+  dieAtZero,
   doubleSomehow,
   exitWithZero,
   fillHeap,
   getPid,
   lie,
+  resist,
   spin,
   writeGarbage,
 } from "./pool_targets.ts";
@@ -190,3 +192,29 @@ leakTest("process.Pool: 60 workers, one after the other, do one task each", asyn
   assertEquals(new Set(pids).size, 60);
   await until(() => activeChildren().length <= 4, "those that are done have ended", GUARD_MS);
 });
+
+leakTest(
+  "Pool: of a worker that was killed from outside nobody knows what it had begun",
+  async () => {
+    await using pool = new Pool(1, { module: MODULE });
+    const list = pool.mapAsync(dieAtZero, [0, 1, 2], { chunkSize: 3 });
+    await assertRejects(() => list.get(), WorkerDiedError, "was ended by SIGKILL");
+    // All that it held counts as begun, and none of it has retries.
+    const { done, failed, queued } = pool.statistics();
+    assertEquals([done, failed, queued], [0, 3, 0]);
+    const again = pool.mapAsync(dieAtZero, [3, 4, 5], { chunkSize: 3 });
+    assertEquals(await again, [3, 4, 5]);
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+leakTest("Pool: a worker whose task takes no notice of SIGTERM is killed", async () => {
+  await using running = new Queue<number>();
+  await using pool = new Pool(1, { module: MODULE, graceMs: GUARD_MS });
+  const call = pool.applyAsync(resist, [running]);
+  const pid = await running.get();
+  assert(call.cancel());
+  await assertRejects(() => call.get());
+  await assertEnd([pid]);
+  assert(await pool.apply(getPid) !== pid);
+}, { ignore: Deno.build.os === "windows" });

@@ -21,10 +21,22 @@ export async function spin(running: Queue<number>): Promise<void> {
   while (true);
 }
 
+/** As {@linkcode spin}, and takes no notice of SIGTERM. */
+export async function resist(running: Queue<number>): Promise<void> {
+  Deno.addSignalListener("SIGTERM", () => {});
+  await spin(running);
+}
+
 /** Tells where it is, then waits for ever. */
 export async function stay(running: Queue<number>): Promise<void> {
   await running.put(Deno.pid);
   await new Promise(() => {});
+}
+
+/** Is killed with the first item. */
+export function dieAtZero(n: number): number {
+  if (n === 0) Deno.kill(Deno.pid, "SIGKILL");
+  return n;
 }
 
 export function exitWithZero(): never {

@@ -556,3 +556,13 @@ leakTest(
     assertEquals(await pool.apply(getPid), pid);
   },
 );
+
+Deno.test("new Pool() refuses what its workers could not be started with, at once", () => {
+  const create = (options: Record<string, unknown>) => () =>
+    new Pool(1, { module: MODULE, minProcesses: 0, ...options });
+  assertThrows(create({ niceness: 99 }), RangeError, '"niceness"');
+  assertThrows(create({ permissions: { reed: true } }), TypeError, '"reed"');
+  assertThrows(create({ memoryLimitMb: 0 }), RangeError, '"memoryLimitMb"');
+  assertThrows(create({ stdout: "piped" }), TypeError, '"stdout" must be "inherit" or "null"');
+  assertThrows(create({ stderr: "pipe" }), TypeError, '"stderr" must be "inherit" or "null"');
+});

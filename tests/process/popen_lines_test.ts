@@ -173,3 +173,15 @@ unixTest(
     assert(popen.returnCode! < 0);
   },
 );
+
+unixTest("Popen.lines() fails for whoever reads on after what is no text", async () => {
+  await using popen = new Popen("cat", { stdin: "pipe", stdout: "pipe" });
+  const writer = popen.stdin.getWriter();
+  // What comes after this one has left makes the read fail for which it has waited.
+  await assertRejects(() => popen.lines({ timeoutMs: 0 }).next(), TimeoutExpiredError);
+  await writer.write(new Uint8Array([0xff, 0x0a]));
+  await assertRejects(() => popen.lines().next(), TypeError, "not utf-8");
+  await writer.write("and more\n");
+  await assertRejects(() => popen.lines().next(), TypeError, "not utf-8");
+  await writer.close();
+});

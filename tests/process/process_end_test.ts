@@ -9,6 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { toText } from "@std/streams/to-text";
+import { currentTask, spawn } from "../../coroutine/mod.ts";
 import { Queue } from "../../ipc/mod.ts";
 import {
   activeChildren,
@@ -362,3 +363,47 @@ leakTest(
     assertMatch(child.name, /^Process-\d+$/);
   },
 );
+
+leakTest(
+  "Process[Symbol.asyncDispose]() ends the child also in a task that was cancelled",
+  async () => {
+    let child: Process<typeof common.waitForever> | undefined;
+    const task = spawn(async () => {
+      await using process = child = new Process({
+        module: COMMON,
+        target: common.waitForever,
+        args: [],
+        stdout: "null",
+        stderr: "null",
+      });
+      await process.start();
+      // The next wait is to hear of it, which must not be that of the disposal.
+      currentTask()!.cancel();
+    });
+    await task.catch(() => {});
+    assertEquals(child!.isAlive(), false);
+    assertEquals(child!.exitCode, -15);
+  },
+);
+
+leakTest("Process.toString() tells name, process id, state and daemon", async () => {
+  await using child = new Process({
+    module: COMMON,
+    target: common.exitWith,
+    args: [3],
+    name: "worker",
+    daemon: true,
+    stderr: "null",
+  });
+  assertEquals(`${child}`, "Process { worker, initial, daemon }");
+  await child.start();
+  const pid = child.pid!;
+  await child.join();
+  assertEquals(
+    Deno.inspect(child),
+    `Process { worker, pid: ${pid}, stopped, exitCode: 3, daemon }`,
+  );
+  await using other = make(common.waitForever, [], { module: COMMON, name: "other" });
+  await other.start();
+  assertEquals(`${other}`, `Process { other, pid: ${other.pid}, started }`);
+});

@@ -9,7 +9,7 @@ import {
 } from "@std/assert";
 import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
-import { ConnectionClosedError, Queue } from "../../ipc/mod.ts";
+import { ConnectionClosedError, EofError, pipe, Queue } from "../../ipc/mod.ts";
 import {
   activeChildren,
   Process,
@@ -22,6 +22,7 @@ import { startProgram } from "../support/child_program.ts";
 
 const MODULE = new URL("targets.ts", import.meta.url);
 const LONG_MS = 60_000;
+const PATIENCE_MS = 5_000;
 
 function fixture(name: string): URL {
   return new URL(`fixtures/${name}`, import.meta.url);
@@ -259,3 +260,28 @@ for (const daemon of [false, true]) {
     },
   );
 }
+
+leakTest(
+  "Process.start() takes back what it has passed when it cannot spawn the child",
+  async () => {
+    const [here, there] = pipe<string>();
+    await using _here = here;
+    await using child = make(MODULE, "echo", { args: [there], executable: "/no/such/program" });
+    await assertRejects(() => child.start(), Deno.errors.NotFound);
+    await there.close();
+    // The end counts as one of a child that has died, and is not waited for.
+    await assertRejects(() => here.recv({ timeoutMs: PATIENCE_MS }), EofError);
+  },
+);
+
+leakTest(
+  "Process.start() takes back what it has passed beside what cannot be carried",
+  async () => {
+    const [here, there] = pipe<string>();
+    await using _here = here;
+    await using child = make(MODULE, "echo", { args: [there, () => {}] });
+    await assertRejects(() => child.start(), TypeError);
+    await there.close();
+    await assertRejects(() => here.recv({ timeoutMs: PATIENCE_MS }), EofError);
+  },
+);

@@ -773,3 +773,10 @@ unixTest(
   },
   { ignore: Deno.build.os !== "linux" },
 );
+
+unixTest("run() refuses an input that is neither text nor bytes", async () => {
+  for (const input of [42, [1, 2], new ArrayBuffer(1)]) {
+    const options = { input: input as unknown as string };
+    await assertRejects(() => run("cat", options), TypeError, "must be a string or a Uint8Array");
+  }
+});
