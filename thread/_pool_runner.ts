@@ -218,16 +218,19 @@ export class ThreadRunner implements Runner, LineOwner {
 
   #death(when: string): WorkerDiedError {
     const { ident = 0, exception } = this.#thread;
-    const isDeath = exception === undefined || exception instanceof ThreadDiedError;
+    // What the runtime said, when it ended the thread: that a module may not be read, for example.
+    const cause = exception instanceof ThreadDiedError ? exception.cause : exception;
     const how = this.#isKilled
-      ? ": it was stopped"
-      : isDeath
-      ? ": it was closed from within"
-      : ": it did not catch an error";
-    return new WorkerDiedError(`${this.name} ended ${when}${how}`, {
+      ? "it was stopped"
+      : cause === undefined
+      ? "it was closed from within"
+      : exception instanceof ThreadDiedError
+      ? (cause as Error).message.split("\n")[0]
+      : "it did not catch an error";
+    return new WorkerDiedError(`${this.name} ended ${when}: ${how}`, {
       ident,
       task: this.#task(),
-      ...(isDeath ? {} : { cause: exception }),
+      ...(cause === undefined ? {} : { cause }),
     });
   }
 

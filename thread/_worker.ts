@@ -36,6 +36,9 @@ export interface StartedWorker {
   terminate(): void;
 }
 
+/** So long after a thread has ended the runtime may say why. */
+const LATE_MS = 100;
+
 /** A Worker of either kind. */
 interface Handle {
   terminate(): void;
@@ -163,7 +166,18 @@ function startKillable(
   }
   worker.on("message", onMessage);
   worker.on("error", (error: Error) => onFailure(error.message));
-  here.on("close", onExit);
+  let isStopped = false;
+  let hasExited = false;
+  worker.on("exit", () => hasExited = true);
+  here.on("close", () => {
+    if (isStopped || hasExited) return onExit();
+    // It has ended by itself: why, the runtime tells before it says "exit".
+    const late = setTimeout(onExit, LATE_MS);
+    worker.on("exit", () => {
+      clearTimeout(late);
+      onExit();
+    });
+  });
   // Only a port that is listened to notices that the other one is gone.
   here.on("message", () => {});
   if (boot.daemon) {
@@ -172,6 +186,7 @@ function startKillable(
   }
   return {
     terminate: () => {
+      isStopped = true;
       void worker.terminate();
       noteKilled(boot.ident);
     },

@@ -433,7 +433,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
         onTold: (told) => this.#onTold(told),
         onFailure: (message) => {
           if (this.#options[INTERNALS]?.isForgotten === true) this.#callHook(message);
-          this.#die(message);
+          this.#die(message, { cause: new Error(message) });
         },
       });
     } catch (error) {
@@ -509,11 +509,10 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
     }
   }
 
-  #die(how: string): void {
+  #die(how: string, options?: ErrorOptions): void {
     if (this.#isSettled) return;
-    this.#fail(
-      new ThreadDiedError(`${this.#name} ended before ${this.#what()} had returned: ${how}`),
-    );
+    const text = `${this.#name} ended before ${this.#what()} had returned: ${how}`;
+    this.#fail(new ThreadDiedError(text, options));
   }
 
   #fail(error: unknown): void {

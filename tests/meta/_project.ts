@@ -28,7 +28,8 @@ export async function listFiles(folder: string, root: URL = PROJECT_ROOT): Promi
   const files: string[] = [];
   const walk = async (path: string): Promise<void> => {
     for await (const entry of Deno.readDir(new URL(`${path}/`, root))) {
-      if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
+      // Other tests make and remove temporary files meanwhile.
+      if (/^(\.|tmp_|node_modules$)/.test(entry.name)) continue;
       const below = `${path}/${entry.name}`;
       if (entry.isDirectory) await walk(below);
       else if (entry.isFile) files.push(below);

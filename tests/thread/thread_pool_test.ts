@@ -18,6 +18,7 @@ import {
   WorkerDiedError,
 } from "../../thread/mod.ts";
 import { Queue as ProcessQueue } from "../../ipc/mod.ts";
+import { startProgram } from "../support/child_program.ts";
 import { leakTest } from "../support/leaks.ts";
 import { collect } from "../contracts/_pool_subject.ts";
 import { makeWords, waitForWord } from "./_make_thread.ts";
@@ -28,6 +29,23 @@ const MODULE = import.meta.resolve("./fixtures/pool_targets.ts");
 function makePool(size = 1, options: ThreadPoolOptions = {}): ThreadPool {
   return new ThreadPool(size, { module: MODULE, ...options });
 }
+
+// The start
+
+leakTest("ThreadPool tells which permission its threads lack", async () => {
+  const code = `
+    import { ThreadPool } from "${import.meta.resolve("../../thread/thread_pool.ts")}";
+    if (import.meta.main) {
+      await using pool = new ThreadPool(1, { module: import.meta.url });
+      await pool.ready().catch((error) => console.log("READY", error.name, error.message));
+    }
+  `;
+  await using program = await startProgram({ code });
+  assertMatch(
+    program.ready,
+    /^WorkerDiedError ThreadPool-1-worker-1 ended before it could take tasks: Requires read access to ".+", run again with the --allow-read flag$/,
+  );
+});
 
 // Values
 
