@@ -3,12 +3,20 @@ import type { TaskReference } from "../coroutine/task_reference.ts";
 import type { ResultIterator } from "../coroutine/result_iterator.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { Loan } from "../ipc/_loan.ts";
-import { Pool } from "../process/pool.ts";
+import { Pool, type PoolOptions } from "../process/pool.ts";
+import { PoolView } from "./_python_pool_view.ts";
+import { type HasPythonView, PYTHON_VIEW, type PythonView } from "./_python_view.ts";
 
 /** Where the functions of a manager are. */
 export interface ManagerContext {
   /** The module that the manager was made with. */
   readonly module: string | undefined;
+}
+
+/** What Python clients say about a pool besides. */
+export interface ManagedPoolOptions extends Pick<PoolOptions, "initArgs" | "maxTasksPerChild"> {
+  /** The name of the function with which each worker begins. */
+  readonly initializer?: unknown;
 }
 
 /** How a client wants items to be handed out. */
@@ -26,12 +34,16 @@ const abandoned = new FinalizationRegistry<Pool>((pool) => void pool.terminate()
  * A pool in the process of a manager. Clients name functions, which the module of the manager exports: they never
  * send code.
  */
-export class ManagedPool {
+export class ManagedPool implements HasPythonView {
   readonly #pool: Pool;
   readonly #module: string;
 
   /** @throws {TypeError} When the manager has no module. */
-  constructor({ module }: ManagerContext, processes: number | undefined) {
+  constructor(
+    { module }: ManagerContext,
+    processes: number | undefined,
+    { initializer, initArgs, maxTasksPerChild }: ManagedPoolOptions = {},
+  ) {
     if (module === undefined) {
       throw new TypeError(
         'Cannot create a pool: the option "module" of the manager must say which module exports the functions ' +
@@ -39,7 +51,12 @@ export class ManagedPool {
       );
     }
     this.#module = module;
-    this.#pool = new Pool(processes, { module });
+    this.#pool = new Pool(processes, {
+      module,
+      initializer: initializer === undefined ? undefined : this.#find(initializer),
+      initArgs,
+      maxTasksPerChild,
+    });
     abandoned.register(this, this.#pool);
   }
 
@@ -94,6 +111,11 @@ export class ManagedPool {
 
   statistics(): PoolStatistics {
     return this.#pool.statistics();
+  }
+
+  /** Python clients have other methods, and take what `imap` gives one by one. */
+  [PYTHON_VIEW](): PythonView {
+    return new PoolView({ pool: this.#pool, find: (name) => this.#find(name) });
   }
 
   #find(name: unknown): TaskReference {

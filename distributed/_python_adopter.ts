@@ -2,8 +2,10 @@ import { fromWire } from "../ipc/_portable.ts";
 import { copyingReferences, writePrivate } from "../ipc/_reference.ts";
 import { bareProxy, callerOf, leaveSeat, PythonBorrowing } from "./_python_borrowing.ts";
 import type { PythonTarget } from "./_python_calls.ts";
+import { standInForPool } from "./_python_pool.ts";
 import { PythonLockState } from "./_python_lock_seats.ts";
 import { PYTHON_KINDS, type PythonFacts, type PythonPlan } from "./_python_sync_kinds.ts";
+import { PoolProxy } from "./pool_proxy.ts";
 
 /** How a manager shows what a manager in Python has lent. */
 export interface PythonAdopter {
@@ -47,11 +49,6 @@ export class SyncAdopter implements PythonAdopter {
   readonly #shared = new Map<string, Shared>();
 
   plan(typeid: string, args: readonly unknown[]): PythonPlan | undefined {
-    if (typeid === "Pool") {
-      throw new TypeError(
-        "Cannot create a pool: the workers of a manager in Python cannot call functions of this program",
-      );
-    }
     return PYTHON_KINDS.get(typeid)?.plan(...args);
   }
 
@@ -66,6 +63,7 @@ export class SyncAdopter implements PythonAdopter {
     { typeid, id, exposed }: PythonTarget,
     { port, facts: given }: { port: number; facts?: PythonFacts | undefined },
   ): Adopted | undefined {
+    if (typeid === "Pool" && POOL.every((name) => exposed.has(name))) return adoptPool(proxy);
     const kind = PYTHON_KINDS.get(typeid);
     if (kind === undefined || !kind.needs.every((name) => exposed.has(name))) return undefined;
     const shared = this.#shared.get(id) ??
@@ -88,9 +86,25 @@ export class SyncAdopter implements PythonAdopter {
   }
 
   bare(handle: object): object | undefined {
-    return bareProxy(handle);
+    return pools.get(handle) ?? bareProxy(handle);
   }
 }
+
+const POOL = ["apply", "map", "starmap", "imap", "imap_unordered", "close", "terminate", "join"];
+
+/** Python's own proxies of pools, by what stands for them. */
+const pools = new WeakMap<object, object>();
+
+/** Nobody waits for a pool, or holds something of it. */
+function adoptPool(proxy: object): Adopted {
+  const object = new PoolProxy(standInForPool(proxy));
+  pools.set(object, proxy);
+  return { object, leave: leaveNothing, released: forgetNothing };
+}
+
+async function leaveNothing(): Promise<void> {}
+
+function forgetNothing(): void {}
 
 /** Apart from `adopt`: the functions that are made there share what any of them uses, and would keep the handle alive. */
 function makeHandle(type: string, data: object): object {

@@ -5,7 +5,8 @@ import type { PromptStream, PythonArrival, PythonGuest } from "../ipc/_python_do
 import type { Address } from "../ipc/address.ts";
 import { ConnectionLostError } from "../ipc/errors.ts";
 import type { PickleWriter } from "./_pickle_writer.ts";
-import { type PythonArguments, readArguments } from "./_python_arguments.ts";
+import { exceptionOf } from "./_pickle_errors.ts";
+import { type PythonArguments, readArguments, typeName } from "./_python_arguments.ts";
 import type { PickleReader } from "./_pickle_reader.ts";
 import { callEntry, type PythonEntry, type PythonObjects } from "./_python_objects.ts";
 import { PythonError, UnpicklingError } from "./python_errors.ts";
@@ -300,7 +301,10 @@ export class Guest implements PythonGuest {
 
   #read(frame: Uint8Array): unknown[] {
     const request = this.#side.reader.read(frame);
-    if (!Array.isArray(request) || request.length !== 4) {
+    if (!Array.isArray(request)) {
+      throw new PythonError("TypeError", [`cannot unpack a request of type ${typeName(request)}`]);
+    }
+    if (request.length !== 4) {
       throw new PythonError("ValueError", ["a request has four parts"]);
     }
     return request;
@@ -344,7 +348,16 @@ function fallback(entry: PythonEntry, method: unknown): unknown {
 }
 
 /** A text as Python's `traceback.format_exc()` makes it. Where our code failed tells the client nothing. */
-function traceback(error: unknown): string {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
+function traceback(thrown: unknown): string {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const name = nameInPython(error);
+  const { message } = error;
   return `Traceback (most recent call last):\n${message === "" ? name : `${name}: ${message}`}\n`;
+}
+
+function nameInPython(error: Error): string {
+  const { module, name } = exceptionOf(error);
+  // What has no counterpart says more under its own name.
+  if (name === "RuntimeError") return error.name;
+  return module === "builtins" ? name : `${module}.${name}`;
 }

@@ -25,6 +25,8 @@ import {
 import { PythonConnection, type PythonConnectOptions } from "./_python_connection.ts";
 import { giveIteration } from "./_python_iteration.ts";
 import { toPythonName } from "./_python_names.ts";
+import { lendingOf, methodsOf, PROXY_TYPES } from "./_python_proxy_types.ts";
+import { PythonReferences, type ReferenceStep } from "./_python_references.ts";
 import type { PythonFacts } from "./_python_sync_kinds.ts";
 import { remoteTraceback } from "./_python_traceback.ts";
 import { PyTuple } from "./python_types.ts";
@@ -63,8 +65,12 @@ export interface PythonLinkOptions extends PythonConnectOptions {
 }
 
 interface Target extends PythonTarget {
+  /** The methods whose results are lent. */
+  readonly lending: ReadonlySet<string>;
   /** The connections over which it was acquired, the last one at the end. */
   readonly holders: PythonConnection[];
+  /** Those of waits, which do not hold it until they end. */
+  readonly waiting: Set<PythonConnection>;
 }
 
 /**
@@ -85,6 +91,7 @@ export class PythonLink implements ManagerClient, Caller {
   readonly #idle: PythonConnection[] = [];
   readonly #open = new Set<PythonConnection>();
   readonly #door = new Semaphore(MOST_OPENING);
+  readonly #references: PythonReferences;
   /** What is to be done when a proxy is given back for which a handle stands. */
   readonly #adopted = new Map<number, { leave(): Promise<void>; released(): void }>();
   readonly #unreleased: string[] = [];
@@ -97,6 +104,7 @@ export class PythonLink implements ManagerClient, Caller {
   constructor(options: PythonLinkOptions) {
     this.#options = options;
     this.#peer = formatAddress(options.address);
+    this.#references = PythonReferences.of(this.#peer);
     this.#reader = new PickleReader({
       dicts: "object",
       unknownNames: "keep",
@@ -154,6 +162,7 @@ export class PythonLink implements ManagerClient, Caller {
       waitWithin<unknown>(released, { timeoutMs: RELEASE_LIMIT_MS }, () => {})
     );
     this.#isClosed = true;
+    this.#references.leave();
     for (const connection of this.#open) connection.close();
   }
 
@@ -276,23 +285,35 @@ export class PythonLink implements ManagerClient, Caller {
     const { name, args, kwds } = call;
     // What cannot be written is told before anything has happened.
     const request = this.#write(target.id, name, args, kwds);
-    const isHeld = HELD.has(name) && target.holders.length > 0;
-    const connection = isHeld ? target.holders.at(-1)! : await this.#connection();
+    const { exposed, holders, typeid, waiting } = target;
+    const isHeld = HELD.has(name) && holders.length > 0;
+    const connection = isHeld ? holders.at(-1)! : await this.#connection();
     if (state.isGivenUp) {
       if (!isHeld) this.#giveBack(connection);
       throw new ConnectionClosedError("The call was given up before it was sent");
     }
     state.connection = connection;
+    const isWaiting = isHeld && name === "wait";
+    if (isWaiting) {
+      // Meanwhile others hold it, and what they release and notify is theirs.
+      holders.splice(holders.lastIndexOf(connection), 1);
+      waiting.add(connection);
+    }
     let value: unknown;
     try {
-      value = await this.#exchange(connection, request);
+      value = await this.#exchange(
+        connection,
+        request,
+        target.lending.has(name) ? "take" : undefined,
+      );
     } catch (error) {
       if (!isHeld) this.#giveBack(connection);
       throw error;
     } finally {
       state.connection = undefined;
+      // Gone, when the proxy was given back.
+      if (isWaiting && waiting.delete(connection)) holders.push(connection);
     }
-    const { exposed, holders, typeid } = target;
     const isLock = exposed.has("acquire") && exposed.has("release") && !OWNERLESS.has(typeid);
     if (isLock && name === "acquire" && value === true) {
       holders.push(connection);
@@ -343,7 +364,8 @@ export class PythonLink implements ManagerClient, Caller {
     const isFirst = name === "dummy";
     const connection = await this.#connect(options, isFirst);
     try {
-      return await waitWithin(this.#exchange(connection, request), options, (timeoutMs) => {
+      const exchanged = this.#exchange(connection, request, STEPS[name]);
+      return await waitWithin(exchanged, options, (timeoutMs) => {
         throw new TimeoutError(`${this.#peer} did not answer within ${timeoutMs} ms`);
       });
     } finally {
@@ -377,7 +399,10 @@ export class PythonLink implements ManagerClient, Caller {
     this.#targets.delete(id);
     this.#adopted.get(id)?.released();
     this.#adopted.delete(id);
-    for (const connection of target.holders.splice(0)) this.#drop(connection);
+    for (const connection of [...target.holders.splice(0), ...target.waiting]) {
+      this.#drop(connection);
+    }
+    target.waiting.clear();
     this.#unreleased.push(target.id);
     if (this.#releasing.size >= MOST_RELEASES) return;
     const releasing = runOutsideTasks(() => this.#releaseAll())
@@ -400,7 +425,14 @@ export class PythonLink implements ManagerClient, Caller {
     if (typeof id !== "string" || !isNames(exposed)) {
       throw new ProtocolError(`Cannot read what ${this.#peer} has created`);
     }
-    return { id, typeid, exposed: new Set(exposed), holders: [] };
+    return {
+      id,
+      typeid,
+      exposed: new Set(exposed),
+      lending: lendingOf(exposed),
+      holders: [],
+      waiting: new Set(),
+    };
   }
 
   /** Makes a proxy, which has a reference already. */
@@ -435,8 +467,16 @@ export class PythonLink implements ManagerClient, Caller {
     // One of another manager: it can be passed on.
     if (port !== this.#options.address.port) return reference;
     const { id, typeid } = token;
-    const names = new Set(exposed ?? methodsOf(reference.proxyType));
-    const target: Target = { id, typeid, exposed: names, holders: [] };
+    const names = exposed ?? methodsOf(reference.proxyType);
+    const lending = lendingOf(names);
+    const target: Target = {
+      id,
+      typeid,
+      exposed: new Set(names),
+      lending,
+      holders: [],
+      waiting: new Set(),
+    };
     this.#arrived.push(target);
     return this.#lend(target);
   }
@@ -471,17 +511,23 @@ export class PythonLink implements ManagerClient, Caller {
     return this.#writer.write(new PyTuple<unknown>(id, name, PyTuple.from(args), kwds));
   }
 
-  async #exchange(connection: PythonConnection, request: Uint8Array): Promise<unknown> {
+  async #exchange(
+    connection: PythonConnection,
+    request: Uint8Array,
+    step?: ReferenceStep,
+  ): Promise<unknown> {
     let arrived: Target[] = [];
-    const value = await connection.exchange(request, (bytes) => {
-      this.#arrived = [];
-      try {
-        return this.#answer(this.#reader.read(bytes));
-      } finally {
-        arrived = this.#arrived;
+    const send = () =>
+      connection.exchange(request, (bytes) => {
         this.#arrived = [];
-      }
-    });
+        try {
+          return this.#answer(this.#reader.read(bytes));
+        } finally {
+          arrived = this.#arrived;
+          this.#arrived = [];
+        }
+      });
+    const value = await (step === undefined ? send() : this.#references.during(step, send));
     await Promise.all(arrived.map(({ id }) => this.#request("incref", [id])));
     return value;
   }
@@ -497,7 +543,15 @@ export class PythonLink implements ManagerClient, Caller {
         const [exposed, token] = Array.isArray(value) ? value : [];
         if (!(token instanceof Token) || !isNames(exposed)) break;
         const { id, typeid } = token;
-        return this.#lend({ id, typeid, exposed: new Set(exposed), holders: [] });
+        const lending = lendingOf(exposed);
+        return this.#lend({
+          id,
+          typeid,
+          exposed: new Set(exposed),
+          lending,
+          holders: [],
+          waiting: new Set(),
+        });
       }
       case "#TRACEBACK":
       case "#UNSERIALIZABLE":
@@ -518,46 +572,12 @@ interface CallState {
 /** Calls that belong to the connection over which the lock was acquired. */
 const HELD = new Set(["release", "wait", "notify", "notify_all"]);
 
-/** What the proxies have whose methods are not told. */
-const METHODS: Readonly<Record<string, string>> = {
-  ListProxy:
-    `__add__ __contains__ __delitem__ __getitem__ __imul__ __len__ __mul__ __reversed__ __rmul__
-    __setitem__ append count extend index insert pop remove reverse sort`,
-  DictProxy:
-    `__contains__ __delitem__ __getitem__ __iter__ __len__ __setitem__ clear copy get items keys pop
-    popitem setdefault update values`,
-  SetProxy: "__contains__ __iter__ __len__ add clear copy discard pop remove update",
-  NamespaceProxy: "__getattribute__ __setattr__ __delattr__",
-  ValueProxy: "get set",
-  ArrayProxy: "__len__ __getitem__ __setitem__",
-  AcquirerProxy: "acquire release",
-  ConditionProxy: "acquire release wait notify notify_all",
-  EventProxy: "is_set set clear wait",
-  BarrierProxy: "__getattribute__ wait abort reset",
-  IteratorProxy: "__next__ send throw close",
-  PoolProxy: `apply apply_async close imap imap_unordered join map map_async starmap starmap_async
-    terminate`,
+/** Requests that change who has a reference. */
+const STEPS: Readonly<Record<string, ReferenceStep>> = {
+  create: "take",
+  incref: "take",
+  decref: "give",
 };
-
-/** The classes of the proxies that Python's `SyncManager` has, by the names of what they stand for. */
-const PROXY_TYPES: Readonly<Record<string, string>> = {
-  list: "ListProxy",
-  dict: "DictProxy",
-  Namespace: "NamespaceProxy",
-  Value: "ValueProxy",
-  Array: "ArrayProxy",
-  Lock: "AcquirerProxy",
-  RLock: "AcquirerProxy",
-  Semaphore: "AcquirerProxy",
-  BoundedSemaphore: "AcquirerProxy",
-  Condition: "ConditionProxy",
-  Event: "EventProxy",
-  Barrier: "BarrierProxy",
-};
-
-function methodsOf(proxyType: string): string[] {
-  return METHODS[proxyType]?.split(/\s+/) ?? [];
-}
 
 function isNames(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((name) => typeof name === "string");

@@ -10,7 +10,12 @@ import { isIterator, IteratorView, ObjectView } from "./_python_object_view.ts";
 import { QueueView } from "./_python_queue_view.ts";
 import { isShared, methodsOf, sharedView, typeidOf } from "./_python_shared_view.ts";
 import { synchronizerView } from "./_python_lock_views.ts";
-import type { PythonSeat, PythonView } from "./_python_view.ts";
+import {
+  type HasPythonView,
+  PYTHON_VIEW,
+  type PythonSeat,
+  type PythonView,
+} from "./_python_view.ts";
 import type { Registration } from "./managed.ts";
 import { PythonError } from "./python_errors.ts";
 import { PyTuple } from "./python_types.ts";
@@ -250,6 +255,7 @@ function viewOf(object: unknown, exposed: readonly string[] | undefined): Python
   if (object instanceof Map) return new DictView(object);
   if (isIterator(object)) return new IteratorView(object);
   if (typeof object === "object" && object !== null) {
+    if (PYTHON_VIEW in object) return (object as HasPythonView)[PYTHON_VIEW]();
     const view = synchronizerView(object) ?? sharedView(object);
     if (view !== undefined) return view;
     // It lives elsewhere: what is here is the way to it, for all who ask for it.

@@ -32,8 +32,12 @@ export interface PythonSideOptions {
 /** How long the references of a host from which nobody is connected any more are kept. */
 const FORGET_MS = 600_000;
 
-/** As if it were registered: what a method with that type answers is an iterator. */
-const ITERATOR: Registration = { callable: undefined, exposed: undefined };
+/** As if they were registered: what a method with such a type answers is an iterator, or what a pool will give. */
+const ANSWERS: ReadonlyMap<string, Registration> = new Map(
+  ["Iterator", "AsyncResult"].map((
+    typeid,
+  ) => [typeid, { callable: undefined, exposed: undefined }]),
+);
 
 /** Python's side of a manager's server: the objects, and the nine requests about them. */
 export class PythonSide implements GuestHost {
@@ -131,8 +135,7 @@ export class PythonSide implements GuestHost {
 
   /** Lends what a method has answered, under the name of a type. */
   lend(typeid: string, result: unknown, host: string, local: Address): PyTuple {
-    const registration = this.#registered(typeid) ??
-      (typeid === "Iterator" ? ITERATOR : undefined);
+    const registration = this.#registered(typeid) ?? ANSWERS.get(typeid);
     if (registration === undefined) throw new PythonError("KeyError", [typeid]);
     const object = registration.callable === undefined ? result : registration.callable(result);
     const entry = this.objects.create(typeid, unwrap(object), registration, host);

@@ -30,3 +30,11 @@ export interface PythonView {
   /** What a copy of the object is made of (`_getvalue()`). */
   value(): unknown;
 }
+
+/** The key of the method by which an object says how it looks to Python. */
+export const PYTHON_VIEW: unique symbol = Symbol("Python view");
+
+/** An object that says how it looks to Python. */
+export interface HasPythonView {
+  [PYTHON_VIEW](): PythonView;
+}

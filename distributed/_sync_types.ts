@@ -89,9 +89,21 @@ function fill<T extends object>(object: T, pairs: Iterable<readonly [unknown, un
   return object;
 }
 
-function makePool(this: ManagerContext, given?: unknown): ManagedPool {
-  const processes = only(given, "processes") ?? undefined;
-  return new ManagedPool(this, processes as number | undefined);
+function makePool(this: ManagerContext, ...given: unknown[]): ManagedPool {
+  const named = namedIn(given.at(-1));
+  const [processes, initializer, initArgs, perChild] = named === undefined
+    ? given
+    : given.slice(0, -1);
+  return new ManagedPool(this, wanted(named?.processes ?? processes), {
+    initializer: wanted(named?.initializer ?? initializer),
+    initArgs: wanted(named?.initargs ?? initArgs),
+    maxTasksPerChild: wanted(named?.maxtasksperchild ?? perChild),
+  });
+}
+
+/** What Python gives as `None` it has not given. */
+function wanted<T>(value: unknown): T | undefined {
+  return (value ?? undefined) as T | undefined;
 }
 
 function makeBarrier(given: unknown, options?: unknown, seconds?: unknown): Barrier {

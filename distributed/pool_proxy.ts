@@ -4,20 +4,27 @@
  * @module
  */
 
+import type { AsyncResult } from "../coroutine/async_result.ts";
 import type { PoolStatistics } from "../coroutine/pool_statistics.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { fromWire, setPortable, toWire, type WireForm } from "../ipc/_portable.ts";
 import { callTarget, isProxy, targetOf } from "../ipc/_proxy.ts";
+import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
+import { RemoteResult } from "./_remote_result.ts";
+import { PyGlobal } from "./python_types.ts";
 
 /**
  * A function of the manager's module: itself, for its types, or its name. Only the name is sent.
+ *
+ * For a manager in Python it is a function there, with its module: `"math.sqrt"`, or a {@linkcode PyGlobal}.
  *
  * @typeParam A Its arguments.
  * @typeParam T What it returns.
  */
 export type ManagedPoolFunction<A extends unknown[], T> =
   | ((...args: A) => T | Promise<T>)
-  | string;
+  | string
+  | PyGlobal;
 
 /** Options for the methods of {@linkcode PoolProxy} that call a function for each item. */
 export interface PoolProxyMapOptions extends WaitOptions {
@@ -35,11 +42,15 @@ export interface PoolProxyMapOptions extends WaitOptions {
  *
  * - Only functions that the module of the manager exports can be called, the one of its option `module`. A client
  *   sends their names and data, never code.
+ * - In a manager in Python they are functions of any module there: `"math.sqrt"`, which its workers import. A call
+ *   that is given up goes on there; `timeoutMs` limits the wait for a result, there is no
+ *   `statistics()`, and an `imap` that is left early is not stopped.
  * - It lasts until it is terminated, or the manager ends; when nobody has a proxy of it any more, it is terminated at
  *   some time. `await using` terminates it.
  *
- * A child to which it is passed must import this class, not only its type. It is what `multiprocessing.Manager().Pool()` gives in Python; Python clients name functions by a text as well. The
- * manager's process needs the permissions of `Pool` of `@manyhands/concurrency/process`.
+ * A child to which it is passed must import this class, not only its type. It is what
+ * `multiprocessing.Manager().Pool()` gives in Python; Python clients name functions by a text as well. The manager's
+ * process needs the permissions of `Pool` of `@manyhands/concurrency/process`.
  *
  * @example Workers of a manager
  * ```ts
@@ -101,6 +112,24 @@ export class PoolProxy implements AsyncDisposable {
   }
 
   /**
+   * Calls a function in a worker, and does not wait for it.
+   *
+   * @typeParam A The arguments of the function.
+   * @typeParam T The result.
+   * @param target The function, or its name.
+   * @param args Its arguments.
+   * @param options What stops the function, and how long it may take.
+   * @returns What will be the result.
+   */
+  applyAsync<A extends unknown[], T>(
+    target: ManagedPoolFunction<A, T>,
+    args: A,
+    options: WaitOptions = {},
+  ): AsyncResult<T> {
+    return this.#begin((signal) => this.apply(target, args, { ...options, signal }), options);
+  }
+
+  /**
    * Calls a function for each item.
    *
    * @typeParam A An item.
@@ -120,6 +149,24 @@ export class PoolProxy implements AsyncDisposable {
   }
 
   /**
+   * Calls a function for each item, and does not wait for the results. Otherwise as {@linkcode map}.
+   *
+   * @typeParam A An item.
+   * @typeParam T The result of one item.
+   * @param target The function, or its name.
+   * @param items The items.
+   * @param options How to go about it.
+   * @returns What will be the list of results.
+   */
+  mapAsync<A, T>(
+    target: ManagedPoolFunction<[item: A], T>,
+    items: Iterable<A>,
+    options: PoolProxyMapOptions = {},
+  ): AsyncResult<T[]> {
+    return this.#begin((signal) => this.map(target, items, { ...options, signal }), options);
+  }
+
+  /**
    * Calls a function for each array of arguments.
    *
    * @typeParam A The arguments of one call.
@@ -136,6 +183,25 @@ export class PoolProxy implements AsyncDisposable {
     options: PoolProxyMapOptions = {},
   ): Promise<T[]> {
     return await this.#call("starmap", [nameOf(target), [...items], options]) as T[];
+  }
+
+  /**
+   * Calls a function for each array of arguments, and does not wait for the results. Otherwise as
+   * {@linkcode starmap}.
+   *
+   * @typeParam A The arguments of one call.
+   * @typeParam T The result of one call.
+   * @param target The function, or its name.
+   * @param items The arguments of each call.
+   * @param options How to go about it.
+   * @returns What will be the list of results.
+   */
+  starmapAsync<A extends unknown[], T>(
+    target: ManagedPoolFunction<A, T>,
+    items: Iterable<A>,
+    options: PoolProxyMapOptions = {},
+  ): AsyncResult<T[]> {
+    return this.#begin((signal) => this.starmap(target, items, { ...options, signal }), options);
   }
 
   /**
@@ -213,9 +279,21 @@ export class PoolProxy implements AsyncDisposable {
     return await this.#call("statistics", []) as PoolStatistics;
   }
 
-  /** Ends the pool, as {@linkcode terminate} does. */
+  /** Ends the pool, as {@linkcode terminate} does. That its manager has ended is no error. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.terminate();
+    try {
+      await this.terminate();
+    } catch (error) {
+      if (error instanceof ConnectionClosedError || error instanceof ConnectionLostError) return;
+      throw error;
+    }
+  }
+
+  #begin<T>(
+    call: (signal: AbortSignal) => Promise<T>,
+    options: Pick<WaitOptions, "signal">,
+  ): AsyncResult<T> {
+    return new RemoteResult(call, options);
   }
 
   async *#iterate<T>(method: string, args: unknown[]): AsyncGenerator<T, void, undefined> {
@@ -237,7 +315,8 @@ export class PoolProxy implements AsyncDisposable {
   }
 }
 
-function nameOf(target: unknown): string {
+function nameOf(target: unknown): string | PyGlobal {
+  if (target instanceof PyGlobal) return target;
   const name = typeof target === "function" ? target.name : target;
   if (typeof name === "string" && name !== "") return name;
   throw new TypeError(

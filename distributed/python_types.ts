@@ -5,6 +5,8 @@
  * @module
  */
 
+import { setPortable } from "../ipc/_portable.ts";
+
 /**
  * A Python tuple. An array is a list there: where Python needs a tuple, as an element of a set, as the key
  * of a dictionary or as an address, this is what to send.
@@ -46,6 +48,9 @@ export class PyTuple<T = unknown> extends Array<T> {
  * A Python float whose value may be a whole number. A JavaScript number that is a whole number goes out as
  * a Python int: `new PyFloat(1)` goes out as `1.0`.
  *
+ * A manager with `python: { floats: "exact" }` has it for such floats of Python's. To clients and processes of this
+ * package it goes as a `PyFloat` as well; they must have loaded this class, and inside of a `Map` or a `Set` it is refused.
+ *
  * @example One, as a float
  * ```ts
  * import { PyFloat } from "@manyhands/concurrency/distributed";
@@ -57,6 +62,16 @@ export class PyTuple<T = unknown> extends Array<T> {
  * ```
  */
 export class PyFloat {
+  static {
+    // As text: JSON has no NaN, no infinity and no -0.
+    setPortable(
+      PyFloat,
+      "distributed.PyFloat",
+      ({ value }) => Object.is(value, -0) ? "-0" : String(value),
+      (data) => new PyFloat(Number(data)),
+    );
+  }
+
   /** The number. */
   readonly value: number;
 

@@ -46,7 +46,7 @@ import { BaseManager, type BaseManagerOptions } from "./base_manager.ts";
  * - It is a client of such a manager in Python as well, with the same classes for handles. What Python's objects do
  *   not do is refused with a `TypeError`, or different:
  *   - Refused is what takes several steps there (`compute()`, `update()` and `compareExchange()` of a number, `add()`),
- *     `markConsistent()`, `pool()`, a condition with an `RLock`, and figures that Python does not tell: `statistics()`
+ *     `markConsistent()`, a condition with an `RLock`, and figures that Python does not tell: `statistics()`
  *     but for lists, namespaces and barriers, and so `getValue()` and `locked()` of a semaphore. `Value` and
  *     `SharedArray` have no lock of their own.
  *   - Nobody notices that a process has ended which held a lock. What this process holds is released when the handle
@@ -59,6 +59,7 @@ import { BaseManager, type BaseManagerOptions } from "./base_manager.ts";
  *   - A handle can be put into objects of the same manager, and is not passed to other processes: they connect to
  *     the manager themselves. What comes out of such an object is the class again; barriers, bounded semaphores and
  *     numbers are that while this client has a handle of them, and Python's own proxy otherwise.
+ *   - The workers of `pool()` call functions of Python's: `pool.map("math.sqrt", [1, 4])`. See {@linkcode PoolProxy}.
  *   - There are `lifoQueue()` and `priorityQueue()` when the manager has registered `LifoQueue` and `PriorityQueue`.
  *
  * Serve it with `getServer()` in this process, with `start()` or {@linkcode Manager} in one of its own; reach one on
@@ -299,7 +300,7 @@ export class SyncManager extends BaseManager {
 
   /**
    * Makes a pool of processes, which are children of the manager. See {@linkcode PoolProxy}: the manager needs the
-   * option `module`, and its process the permissions to have children.
+   * option `module`, and its process the permissions to have children. One in Python needs neither.
    *
    * @param processes How many workers it may have; without it, as many as the manager's machine has processors.
    * @returns The pool.
@@ -308,7 +309,8 @@ export class SyncManager extends BaseManager {
    * @throws {ProcessStateError} When the manager was neither started nor connected.
    */
   async pool(processes?: number): Promise<PoolProxy> {
-    return new PoolProxy(await this.#make("Pool", processes === undefined ? [] : [processes]));
+    const made = await this.#make<object>("Pool", processes === undefined ? [] : [processes]);
+    return made instanceof PoolProxy ? made : new PoolProxy(made);
   }
 
   async #make<T>(typeid: string, args: readonly unknown[]): Promise<T> {

@@ -76,10 +76,11 @@ for (const master of ["deno", "python"] as const) {
 leakTest("examples: a fleet of both languages, of which a Python worker is killed", async () => {
   const { master, port } = await startMaster("deno");
   await using _ = master;
-  const options = ["--port", port, "--work-ms", "30"];
-  await using victim = await start("python", "task_worker", options);
-  await using second = await start("python", "task_worker", options);
-  await using third = await start("deno", "task_worker", options);
+  const options = ["--port", port, "--work-ms"];
+  // The one that takes longest to start is there first, and too slow to do everything before the others are.
+  await using third = await start("deno", "task_worker", [...options, "250"]);
+  await using victim = await start("python", "task_worker", [...options, "100"]);
+  await using second = await start("python", "task_worker", [...options, "30"]);
   const done = Promise.all([linesOf(second), linesOf(third)]);
   // It has taken a task, and works on it when it is killed.
   while (!(await victim.nextLine())!.startsWith("run task"));

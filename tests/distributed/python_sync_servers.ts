@@ -16,7 +16,8 @@ abstract class Inspector {
   abstract count(): number;
 }
 
-abstract class Store {
+/** A dictionary that the server has, and gives to all. */
+export abstract class Store {
   abstract get(key: string): unknown;
   abstract update(entries: Record<string, unknown>): void;
 }

@@ -45,6 +45,17 @@ class Counter {
   }
 }
 
+class Thrower {
+  local(): never {
+    throw new PythonError("ValueError", [() => 1]);
+  }
+}
+
+/** What a client hands over: the manager has nothing that makes it. */
+abstract class Plain {
+  abstract append(item: unknown): void;
+}
+
 /** As a constructor of Python's does, it takes no more than it has parameters. */
 function makeCounter(...args: number[]): Counter {
   if (args.length > 1) throw new TypeError("Counter.__init__() takes from 1 to 2");
@@ -71,6 +82,8 @@ export function makeReference() {
       callable: makeCounter,
       methodToTypeid: { numbers: "Iterator", child: "Counter" },
     })
+    .register("Thrower", { callable: () => new Thrower() })
+    .register("Plain", { proxyType: Plain })
     .register("Adder", { callable: makeCounter, exposed: ["add"] })
     .register("list", { callable: makeList })
     .register("dict", {
