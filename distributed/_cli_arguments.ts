@@ -19,7 +19,7 @@ export class UsageError extends Error {
 }
 
 /** Arguments that would show the key to whoever lists processes. */
-const SECRETS = ["authkey", "key", "password"];
+const SECRETS = ["authkey", "key", "password", "token", "nkey-seed"];
 
 /** The arguments of a command, understood. */
 export class Arguments {

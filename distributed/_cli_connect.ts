@@ -1,8 +1,10 @@
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { formatAddress, type TlsOptions } from "../ipc/mod.ts";
 import { type Arguments, type OptionSpec, UsageError } from "./_cli_arguments.ts";
 import { BaseManager } from "./base_manager.ts";
+import { ENGINE_OPTIONS, EngineConnection, type EnginePlace, readEngine } from "./_cli_engine.ts";
 import { TaskFailure } from "./_cli_errors.ts";
 import { readFile } from "./_cli_files.ts";
 import { CLIENT_TLS_OPTIONS, readClientTls, readServerTls } from "./_cli_tls.ts";
@@ -33,7 +35,11 @@ export const PLACE_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Options of every command but `serve`. */
-export const CONNECTION_OPTIONS: readonly OptionSpec[] = [...PLACE_OPTIONS, ...CLIENT_TLS_OPTIONS];
+export const CONNECTION_OPTIONS: readonly OptionSpec[] = [
+  ...PLACE_OPTIONS,
+  ...CLIENT_TLS_OPTIONS,
+  ...ENGINE_OPTIONS,
+];
 
 /** Options of commands that use one queue. */
 export const QUEUE_OPTION: OptionSpec = {
@@ -53,13 +59,25 @@ export interface Place {
   readonly tls: TlsOptions | undefined;
 }
 
+/** Where the queues are: at a manager, or on an engine. */
+export type AnyPlace =
+  | { readonly manager: Place; readonly engine?: undefined }
+  | { readonly manager?: undefined; readonly engine: EnginePlace };
+
 /**
  * Reads where the server is, for a client of it.
  *
  * @throws {UsageError} When there is no key.
  */
-export async function readPlace(args: Arguments): Promise<Place> {
-  return { tls: await readClientTls(args), ...await readAddress(args) };
+export async function readPlace(args: Arguments): Promise<AnyPlace> {
+  const engine = await readEngine(args, readClientTls);
+  if (engine !== undefined) return { engine };
+  return { manager: { tls: await readClientTls(args), ...await readAddress(args) } };
+}
+
+/** Where it is, for people. */
+export function describePlace({ manager, engine }: AnyPlace): string {
+  return engine === undefined ? formatAddress(manager.address) : engine.place;
 }
 
 /**
@@ -113,7 +131,23 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Connects, and proves the key. */
-  static async open(where: Place, options: WaitOptions = {}): Promise<Connection> {
+  static async open(
+    { manager: where, engine }: AnyPlace,
+    options: WaitOptions = {},
+  ): Promise<Connection | EngineConnection> {
+    if (engine !== undefined) {
+      const connection = new EngineConnection(engine, DEFAULT_QUEUE);
+      // As for a manager: what is wrong shows now.
+      try {
+        await waitWithin(connection.ping(), { timeoutMs: CONNECT_MS, ...options }, () => {
+          throw new EngineUnavailableError(`Nobody answers at ${engine.place}`);
+        });
+      } catch (error) {
+        await connection[Symbol.asyncDispose]();
+        throw error;
+      }
+      return connection;
+    }
     const manager = new Client(where);
     const place = formatAddress(where.address);
     try {

@@ -3,12 +3,19 @@ import { formatAddress } from "../ipc/mod.ts";
 import { type Arguments, UsageError } from "./_cli_arguments.ts";
 import { type Command, type CommandIo, EXIT, type Stop } from "./_cli_command.ts";
 import { DEFAULT_QUEUE, PLACE_OPTIONS, readOwnPlace } from "./_cli_connect.ts";
+import {
+  ENGINE_OPTIONS,
+  type EnginePlace,
+  type EngineSettings,
+  openEngine,
+  readEngine,
+} from "./_cli_engine.ts";
 import { explainError } from "./_cli_errors.ts";
-import { SERVER_TLS_OPTIONS } from "./_cli_tls.ts";
+import { readEngineTls, SERVER_TLS_OPTIONS } from "./_cli_tls.ts";
 import { BaseManager } from "./base_manager.ts";
 import { embeddedEngine } from "./embedded_engine.ts";
 import type { Server } from "./server.ts";
-import { readStatus, serveStatus } from "./status.ts";
+import { readStatus, serveStatus, type ServeStatusOptions, type StatusEndpoint } from "./status.ts";
 import { TaskQueue } from "./task_queue.ts";
 
 /** How often it is told that connections were refused. */
@@ -25,11 +32,26 @@ export const serve: Command = {
   description:
     `Serves task queues, which are kept in memory. "worker" runs their tasks, "put" and programs put them.
 
+With --engine the tasks are kept by NATS, which serves them: then this creates queues that are not there, opens
+those again that were shut down, and serves the status if that is wanted. When it ends, the queues stay.
+
 The first SIGINT or SIGTERM ends it in order: nothing more is put, and when the tasks that are there have
 ended, it leaves with code 0. The second one ends it at once; code 1 says that tasks were given up.`,
   options: [
     ...PLACE_OPTIONS,
     ...SERVER_TLS_OPTIONS,
+    ...ENGINE_OPTIONS,
+    {
+      name: "replicas",
+      value: "N",
+      help: "with --engine: on how many of its servers each task is kept (default 1)",
+    },
+    {
+      name: "priority",
+      value: "N",
+      many: true,
+      help: "with --engine: a priority that tasks can have; may be given several times (default 0)",
+    },
     {
       name: "queue",
       value: "NAME",
@@ -78,6 +100,7 @@ ended, it leaves with code 0. The second one ends it at once; code 1 says that t
   examples: [
     "MANYHANDS_AUTHKEY=secret manyhands serve",
     "manyhands serve --tls-cert server.crt --tls-key server.key --host 0.0.0.0",
+    "manyhands serve --engine nats://10.0.0.7:4222 --queue images --replicas 3",
     "manyhands serve --host 0.0.0.0 --port 5000 --authkey-file /run/secrets/key \\\n" +
     "    --queue images --queue mails --max-size 10000 --status-port 9090",
   ],
@@ -98,6 +121,18 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
     if (args.text(name) === undefined || statusPort !== undefined) continue;
     throw new UsageError(`Option --${name} needs --status-port`);
   }
+  for (const name of ["replicas", "priority"]) {
+    if (args.text(name) === undefined || args.text("engine") !== undefined) continue;
+    throw new UsageError(`Option --${name} needs --engine`);
+  }
+  const engine = await readEngine(args, readEngineTls);
+  const status = { hostname: statusHost, port: statusPort, hosts };
+  if (engine !== undefined) {
+    const replicas = args.count("replicas", { least: 1, most: 5 });
+    const priorities = readPriorities(args);
+    const settings = { maxSize, leaseMs, maxDeadLetters, replicas, priorities };
+    return await serveEngine(engine, names, settings, { io, status });
+  }
   const place = await readOwnPlace(args);
   const queues: Record<string, TaskQueue<unknown>> = Object.create(null);
   for (const name of names) {
@@ -113,16 +148,56 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
   const onRefused = tellRefused(io);
   const server: Server = new Manager({ ...place, maxConnections, onRefused }).getServer();
   await using _server = server;
-  await using status = statusPort === undefined
+  await using endpoint = statusPort === undefined
     ? undefined
-    : serveStatus({ server, queues }, { hostname: statusHost, port: statusPort, hosts });
-  const told = names.length === 1 ? `queue ${names[0]}` : `queues ${names.join(", ")}`;
-  io.print(`Serving ${told} on ${formatAddress(server.address)}`);
-  if (status !== undefined) {
-    io.print(`Status on ${status.url}status, metrics on ${status.url}metrics`);
-  }
+    : serveStatus({ server, queues }, status);
+  io.print(`Serving ${tell(names)} on ${formatAddress(server.address)}`);
+  tellStatus(io, endpoint);
   await Promise.race([aborted(stop.inOrder), server.serveForever()]);
   return await end(Object.values(queues), server, { io, stop });
+}
+
+/** Creates queues on an engine, and tells of them until the user has had enough. */
+async function serveEngine(
+  engine: EnginePlace,
+  names: readonly string[],
+  settings: EngineSettings,
+  { io, status }: { io: CommandIo; status: ServeStatusOptions },
+): Promise<number> {
+  using stop = io.listen();
+  await using stack = new AsyncDisposableStack();
+  const queues: Record<string, TaskQueue<unknown>> = Object.create(null);
+  for (const name of names) {
+    const opened = stack.use(await openEngine(engine, name, { ...settings, create: true }));
+    await opened.reopen();
+    queues[name] = new TaskQueue<unknown>({ engine: opened });
+  }
+  const endpoint = status.port === undefined ? undefined : stack.use(
+    serveStatus({ queues }, status),
+  );
+  io.print(`Serving ${tell(names)} on ${engine.place}`);
+  tellStatus(io, endpoint);
+  await aborted(stop.inOrder);
+  return EXIT.ok;
+}
+
+function readPriorities(args: Arguments): number[] | undefined {
+  const given = args.all("priority");
+  if (given.length === 0) return undefined;
+  return given.map((text) => {
+    const priority = Number(text);
+    if (Number.isFinite(priority) && text.trim() !== "") return priority;
+    throw new UsageError(`Option --priority is "${text}", must be a number`);
+  });
+}
+
+function tell(names: readonly string[]): string {
+  return names.length === 1 ? `queue ${names[0]}` : `queues ${names.join(", ")}`;
+}
+
+function tellStatus(io: CommandIo, endpoint: StatusEndpoint | undefined): void {
+  if (endpoint === undefined) return;
+  io.print(`Status on ${endpoint.url}status, metrics on ${endpoint.url}metrics`);
 }
 
 /** Tells of connections that were refused: one a second at most, whatever somebody tries. */

@@ -59,6 +59,18 @@ export async function readClientTls(args: Arguments): Promise<TlsOptions | undef
   return isMeant ? { ...pair, caCerts, serverName } : undefined;
 }
 
+/**
+ * Reads how who serves is a client of an engine; `undefined` when nothing is said of it.
+ *
+ * @throws {UsageError} When something is missing.
+ */
+export async function readEngineTls(args: Arguments): Promise<TlsOptions | undefined> {
+  const pair = await readPair(args);
+  const ca = args.text("tls-ca");
+  if (pair === undefined && ca === undefined) return undefined;
+  return { ...pair, ...ca === undefined ? {} : { caCerts: [await readFile("tls-ca", ca)] } };
+}
+
 async function readPair(args: Arguments): Promise<TlsOptions | undefined> {
   const cert = args.text("tls-cert");
   const key = args.text("tls-key");

@@ -1,11 +1,19 @@
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { formatAddress } from "../ipc/mod.ts";
 import { type Arguments, UsageError } from "./_cli_arguments.ts";
 import { type Command, type CommandIo, EXIT } from "./_cli_command.ts";
-import { Connection, CONNECTION_OPTIONS, QUEUE_OPTION, readPlace } from "./_cli_connect.ts";
+import {
+  type AnyPlace,
+  Connection,
+  CONNECTION_OPTIONS,
+  DEFAULT_QUEUE,
+  describePlace,
+  QUEUE_OPTION,
+  readPlace,
+} from "./_cli_connect.ts";
+import { openEngine } from "./_cli_engine.ts";
 import { explainError, TaskFailure } from "./_cli_errors.ts";
-import { serveTasks } from "./serve_tasks.ts";
+import { serveTasks, type ServeTasksOptions } from "./serve_tasks.ts";
 
 const KINDS = ["coroutines", "threads", "processes"] as const;
 
@@ -86,12 +94,10 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
   }
   try {
     await serveTasks({
-      ...place,
+      ...await openPlace(place, queue, reconnectMs),
       module,
-      queue,
       concurrency,
       inside,
-      reconnectMs,
       name: args.text("name"),
       signal: stop.inOrder,
       giveBackSignal: stop.atOnce,
@@ -100,8 +106,19 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
     // What does not stop is left behind with this process; it was given back.
     if (!stop.inOrder.aborted) throw error;
   }
-  if (!stop.inOrder.aborted) io.print(`The server on ${formatAddress(place.address)} has ended`);
+  if (!stop.inOrder.aborted) io.print(`The server on ${describePlace(place)} has ended`);
   return EXIT.ok;
+}
+
+/** Where the tasks come from. */
+async function openPlace(
+  { manager, engine }: AnyPlace,
+  queue: string | undefined,
+  reconnectMs: number | undefined,
+): Promise<Partial<ServeTasksOptions>> {
+  if (engine === undefined) return { ...manager, queue, reconnectMs };
+  const options = { create: false, patienceMs: reconnectMs ?? Infinity };
+  return { engine: await openEngine(engine, queue ?? DEFAULT_QUEUE, options) };
 }
 
 /** The URL of a module that was named as a file or as a URL. */

@@ -1,15 +1,20 @@
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { startPut } from "./_telemetry.ts";
+import { startPut, type TraceContext } from "./_telemetry.ts";
 import type { EngineTask, TaskEngine, TaskWatcher } from "./engine.ts";
 
-/** Puts a task, with a span for it when somebody traces. */
+/**
+ * Puts a task, with a span for it when somebody traces.
+ *
+ * @param caller Who asked for it, when that is not the running code.
+ */
 export function putTraced(
   engine: TaskEngine,
   task: EngineTask,
   watcher: TaskWatcher | undefined,
   options: WaitOptions,
+  caller?: TraceContext,
 ): Promise<"put" | "known"> {
-  const span = startPut(task);
+  const span = startPut(task, caller);
   if (span === undefined) return engine.put(task, watcher, options);
   const { trace } = span;
   const traced = trace === undefined ? task : { ...task, trace };

@@ -5,18 +5,9 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Caller, callTarget, isProxy, makeProxy, targetOf } from "../ipc/_proxy.ts";
 import { type CallOptions, RemoteObject } from "../ipc/_session.ts";
-import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
+import { ConnectionLostError } from "../ipc/errors.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
-import { RetriesExhausted, retry, type RetrySettings } from "./_retry.ts";
-
-/** Options for {@linkcode ReconnectingClient}. */
-export interface ReconnectingOptions {
-  /** Where the manager is, for the texts of errors. */
-  readonly peer: string;
-  readonly settings: RetrySettings;
-  /** Connects once. */
-  open(options: WaitOptions): Promise<ManagerClient>;
-}
+import { Reconnector, type ReconnectorOptions } from "./_reconnector.ts";
 
 /** What a lasting proxy stands for: what was asked for, and what the manager has lent for it last. */
 interface Lasting {
@@ -43,31 +34,26 @@ export function presentProxy<T extends object>(proxy: T): T {
  * is in flight when the connection breaks is not repeated, since it may have been done.
  */
 export class ReconnectingClient implements ManagerClient, Caller {
-  readonly #options: ReconnectingOptions;
+  readonly #peer: string;
   readonly #lasting = new WeakMap<RemoteObject, Lasting>();
-  readonly #closing = new AbortController();
-  #client: ManagerClient | undefined;
-  /** A manager that is of no use any more, and why. */
-  #failed: { readonly error: unknown } | undefined;
-  /** Tries to connect, for those who wait. */
-  #round: { readonly promise: Promise<ManagerClient>; readonly stop: AbortController } | undefined;
-  #waiting = 0;
+  readonly #connection: Reconnector<ManagerClient>;
 
-  constructor(options: ReconnectingOptions) {
-    this.#options = options;
+  constructor(options: ReconnectorOptions<ManagerClient>) {
+    this.#peer = options.peer;
+    this.#connection = new Reconnector(options);
   }
 
   get isClosed(): boolean {
-    return this.#client === undefined || this.#client.isClosed;
+    return this.#connection.isClosed;
   }
 
   /** Connects, or fails for good. */
   async connect(options: WaitOptions): Promise<void> {
-    await this.#ready(options);
+    await this.#connection.ready(options);
   }
 
   async create(typeid: string, args: readonly unknown[]): Promise<unknown> {
-    const client = await this.#ready({});
+    const client = await this.#connection.ready({});
     const made = await this.#using(client, () => client.create(typeid, args));
     if (!isProxy(made)) return made;
     return this.#lend({ typeid, args, proxy: made, client, renewing: undefined });
@@ -80,9 +66,9 @@ export class ReconnectingClient implements ManagerClient, Caller {
     options: CallOptions = {},
   ): Promise<unknown> {
     const what = this.#lasting.get(object)!;
-    this.#closing.signal.throwIfAborted();
+    this.#connection.checkOpen();
     let sent = args;
-    if (what.client !== this.#present()) {
+    if (what.client !== this.#connection.present()) {
       const since = performance.now();
       await this.#restore(what, waitOf(args, options));
       sent = shorten(args, performance.now() - since);
@@ -93,7 +79,7 @@ export class ReconnectingClient implements ManagerClient, Caller {
 
   release(object: RemoteObject): void {
     const what = this.#lasting.get(object);
-    if (what === undefined || what.client !== this.#present()) return;
+    if (what === undefined || what.client !== this.#connection.present()) return;
     void (what.proxy as AsyncDisposable)[Symbol.asyncDispose]();
   }
 
@@ -103,84 +89,13 @@ export class ReconnectingClient implements ManagerClient, Caller {
   }
 
   async shutdown(): Promise<void> {
-    const client = this.#present();
-    if (client === undefined) throw this.#lost();
+    const client = this.#connection.present();
+    if (client === undefined) throw new ConnectionLostError(`Lost the connection to ${this.#peer}`);
     await client.shutdown();
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(
-      new ConnectionClosedError(
-        `Cannot call ${this.#options.peer}: the connection was closed here`,
-      ),
-    );
-    this.#round?.stop.abort(this.#closing.signal.reason);
-    await this.#client?.close();
-  }
-
-  // The connection
-
-  /** The connection, when it is there. */
-  #present(): ManagerClient | undefined {
-    return this.#client?.isClosed === false && !this.#closing.signal.aborted
-      ? this.#client
-      : undefined;
-  }
-
-  /** Waits until there is a connection. */
-  async #ready(options: WaitOptions): Promise<ManagerClient> {
-    options.signal?.throwIfAborted();
-    this.#closing.signal.throwIfAborted();
-    if (this.#failed !== undefined) throw this.#failed.error;
-    const client = this.#present();
-    if (client !== undefined) return client;
-    const round = this.#round ??= this.#begin();
-    this.#waiting++;
-    try {
-      return await waitWithin(round.promise, options, (timeoutMs) => {
-        throw new TimeoutError(
-          `Cannot connect to ${this.#options.peer}: it could not be reached within ${timeoutMs} ms`,
-        );
-      });
-    } finally {
-      // Without anybody who waits there is nothing to try for.
-      if (--this.#waiting === 0 && this.#round === round) {
-        this.#round = undefined;
-        round.stop.abort();
-      }
-    }
-  }
-
-  #begin(): { promise: Promise<ManagerClient>; stop: AbortController } {
-    const stop = new AbortController();
-    // It is not of the task that happens to begin it.
-    const promise = runOutsideTasks(() => this.#connect(stop.signal));
-    promise.catch(() => {});
-    return { promise, stop };
-  }
-
-  async #connect(signal: AbortSignal): Promise<ManagerClient> {
-    const { peer, settings, open } = this.#options;
-    try {
-      const client = await retry(() => open({ signal }), settings, { signal });
-      if (signal.aborted) {
-        await client.close();
-        throw signal.reason;
-      }
-      this.#client = client;
-      return client;
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      const failure = error instanceof RetriesExhausted
-        ? new ConnectionLostError(
-          `Cannot connect to ${peer}: it could not be reached in ${error.attempts} tries`,
-          { cause: error.cause },
-        )
-        : error;
-      // A manager that refuses this client goes on refusing it.
-      if (!(error instanceof RetriesExhausted)) this.#failed = { error };
-      throw failure;
-    }
+    await this.#connection.close();
   }
 
   /** Does something over a connection, and drops the connection when it turns out to be lost. */
@@ -190,17 +105,9 @@ export class ReconnectingClient implements ManagerClient, Caller {
     } catch (error) {
       // A native connection knows by itself that it has ended. A client of a Python manager has many.
       const isLost = error instanceof ConnectionLostError && !(client instanceof NativeClient);
-      if (isLost && this.#client === client) {
-        this.#client = undefined;
-        // What is still open of it is of no use.
-        void client.close().catch(() => {});
-      }
+      if (isLost) this.#connection.drop(client);
       throw error;
     }
-  }
-
-  #lost(): ConnectionLostError {
-    return new ConnectionLostError(`Lost the connection to ${this.#options.peer}`);
   }
 
   // Proxies
@@ -225,17 +132,19 @@ export class ReconnectingClient implements ManagerClient, Caller {
     const { signal } = options;
     const end = performance.now() + checkTimeout(options.timeoutMs);
     const left = () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
-    while (what.client !== this.#present()) {
-      const client = await this.#ready(left());
+    while (what.client !== this.#connection.present()) {
+      const client = await this.#connection.ready(left());
       const renewing = this.#renew(what, client);
       renewing.catch(() => {});
       try {
         await waitWithin(renewing, left(), (timeoutMs) => {
-          throw new TimeoutError(`${this.#options.peer} did not answer within ${timeoutMs} ms`);
+          throw new TimeoutError(`${this.#peer} did not answer within ${timeoutMs} ms`);
         });
       } catch (error) {
         // It was lost once more: the next one may last.
-        if (!(error instanceof ConnectionLostError) || this.#present() === client) throw error;
+        if (!(error instanceof ConnectionLostError) || this.#connection.present() === client) {
+          throw error;
+        }
       }
     }
   }

@@ -1,5 +1,6 @@
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { sleep } from "../coroutine/sleep.ts";
+import { HOST_NOT_FOUND } from "../ipc/_connect.ts";
 import { AuthenticationError, ConnectionLostError, ProtocolError } from "../ipc/errors.ts";
 import type { RetryOptions } from "./retry_options.ts";
 import { EngineUnavailableError } from "./task_errors.ts";
@@ -93,7 +94,7 @@ export async function retry<T>(
 ): Promise<T> {
   const { maxAttempts, minTimeoutMs, maxTimeoutMs, multiplier, jitter } = settings;
   const { signal } = options;
-  const withinMs = checkTimeout(options.withinMs);
+  const withinMs = checkTimeout(options.withinMs, "withinMs");
   let failures = 0;
   let pauseMs = minTimeoutMs;
   /** When it began not to succeed; nothing while it does. */
@@ -127,6 +128,8 @@ const UNREACHABLE = new Set([
   "ConnectionAborted",
   "ConnectionRefused",
   "ConnectionReset",
+  // Hosts that are started later, or a resolver that is away for a moment.
+  HOST_NOT_FOUND,
   "HostUnreachable",
   "NetworkDown",
   "NetworkUnreachable",

@@ -1,88 +1,85 @@
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import { copyContext } from "../coroutine/context_var.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { RemoteObject, type Session } from "../ipc/_session.ts";
-import { ConnectionClosedError, ProtocolError } from "../ipc/errors.ts";
+import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "../ipc/errors.ts";
+import { Reconnector } from "./_reconnector.ts";
+import type { RpcConnection } from "./_rpc_connection.ts";
 import { timeLeft } from "./_rpc_deadline.ts";
+import type { Inputs } from "./_rpc_inputs.ts";
 import { isStream } from "./_rpc_members.ts";
-import { RpcSource } from "./_rpc_source.ts";
 import { RpcValues, type Tap } from "./_rpc_stream.ts";
-import { type Description, FREE, type MethodKind, type StreamArgument } from "./_rpc_wire.ts";
+import {
+  type CallHead,
+  type Description,
+  FREE,
+  type MethodKind,
+  type StreamArgument,
+} from "./_rpc_wire.ts";
 
-/** What a client's calls go through. */
+/** What all calls of a client have in common. */
 export interface Line {
-  readonly session: Session;
+  /** Who is on the other side, for the texts of errors. */
+  readonly peer: string;
   readonly inputs: Inputs;
   readonly lookAhead: number;
+  /** What calls of the api go over. */
+  readonly connection: RpcConnection | Reconnector<RpcConnection>;
 }
 
-/** The streams that a client has passed as arguments, by number: the server pulls from them. */
-export class Inputs {
-  readonly #sources = new Map<number, RpcSource>();
-  #last = 0;
+/** Limits of calls. */
+export interface Limits extends WaitOptions {
+  readonly mayRepeat?: boolean | undefined;
+}
 
-  /** How many there are. */
-  get size(): number {
-    return this.#sources.size;
-  }
-
-  add(made: unknown): number {
-    const id = ++this.#last;
-    this.#sources.set(id, new RpcSource(made, { context: copyContext() }));
-    return id;
-  }
-
-  async pull(id: unknown, credit: unknown): Promise<Uint8Array> {
-    const source = this.#sources.get(id as number);
-    if (source === undefined) {
-      throw new ReferenceError("Cannot take from the stream: its call has ended");
-    }
-    return await source.pull(credit);
-  }
-
-  /** Ends some, if they have not ended: their call has. */
-  async end(ids: readonly unknown[]): Promise<void> {
-    await Promise.all(ids.map(async (id) => {
-      const source = this.#sources.get(id as number);
-      this.#sources.delete(id as number);
-      // Nobody is left who could be told that it does not end well.
-      await source?.end().catch(() => {});
-    }));
-  }
+/** An object of the server, on the connection over which it is called. */
+interface Place {
+  readonly session: Session;
+  readonly object: RemoteObject;
 }
 
 /** Something whose functions are called on the server, and the limits of the calls. */
 interface Target {
   readonly line: Line;
-  readonly object: RemoteObject;
   readonly description: Description;
-  readonly limits: WaitOptions;
+  readonly limits: Limits;
   readonly state: { isFreed: boolean };
-  /** Whether it is an object that is freed. */
-  readonly isObject: boolean;
+  /** The object that is freed; what is left out is the api. */
+  readonly place?: Place | undefined;
 }
 
 const targets = new WeakMap<object, Target>();
 
 /** Makes what the user calls functions of. */
-export function makeRemote(line: Line, object: RemoteObject, description: Description): object {
-  const state = { isFreed: false };
-  return build({ line, object, description, limits: {}, state, isObject: false });
+export function makeRemote(line: Line, description: Description): object {
+  return build({ line, description, limits: {}, state: { isFreed: false } });
 }
 
 /** The same with other limits. */
-export function withLimits<T extends object>(remote: T, limits: WaitOptions): T {
+export function withLimits<T extends object>(remote: T, limits: Limits): T {
+  const action = "Cannot limit calls";
   const target = targets.get(remote);
   if (target === undefined) {
-    throw new TypeError('Cannot limit calls: expected the "api" of a client, or a remote object');
+    throw new TypeError(`${action}: expected the "api" of a client, or a remote object`);
   }
   checkTimeout(limits.timeoutMs);
+  const { mayRepeat } = limits;
+  if (mayRepeat !== undefined && typeof mayRepeat !== "boolean") {
+    throw new TypeError(`${action}: "mayRepeat" must be a boolean, got ${String(mayRepeat)}`);
+  }
+  if (mayRepeat === true && target.place !== undefined) {
+    throw new TypeError(
+      `${action}: those of an object cannot be repeated, it ends with its connection`,
+    );
+  }
+  if (mayRepeat === true && !(target.line.connection instanceof Reconnector)) {
+    throw new TypeError(`${action}: to repeat them, the client must have the option "retry"`);
+  }
   return build({ ...target, limits }) as T;
 }
 
 function build(target: Target): object {
-  const { description, isObject } = target;
+  const { description, place } = target;
   const remote: Record<string | symbol, unknown> = Object.create(null);
   for (const [name, kind] of Object.entries(description)) {
     remote[name] = typeof kind === "object"
@@ -93,8 +90,8 @@ function build(target: Target): object {
       ? (...args: unknown[]) => stream(target, name, args)
       : (...args: unknown[]) => call(target, name, args);
   }
-  if (isObject) {
-    const close = () => free(target);
+  if (place !== undefined) {
+    const close = () => free(target, place);
     remote["close"] ??= close;
     remote[Symbol.asyncDispose] = close;
   }
@@ -120,7 +117,9 @@ interface Prepared {
   readonly args: unknown[];
   readonly signal: AbortSignal | undefined;
   readonly until: AbortSignal | undefined;
+  /** How long it may take, and when that is over on the clock of `performance.now()`. */
   readonly timeoutMs: number;
+  readonly end: number;
   readonly inputs: readonly number[];
 }
 
@@ -167,17 +166,67 @@ function prepare(target: Target, name: string, given: readonly unknown[]): Prepa
     signal,
     until: signal === inner ? undefined : inner,
     timeoutMs,
+    end: timeoutMs === Infinity ? Infinity : performance.now() + timeoutMs,
     inputs,
   };
 }
 
-function send(
-  { line, object }: Target,
-  name: string,
-  { args, signal, until, timeoutMs }: Prepared,
-): Promise<unknown> {
+/** An answer, and the connection over which it came. */
+interface Answer {
+  readonly result: unknown;
+  readonly session: Session;
+}
+
+/** Calls; in a client that connects anew, when there is a connection. */
+async function send(target: Target, name: string, prepared: Prepared): Promise<Answer> {
+  const { line: { connection, peer }, place, limits } = target;
+  const { signal, until, timeoutMs, inputs } = prepared;
   const options = { signal, until, timeoutMs, withTask: true };
-  return line.session.call(object, name, args, options);
+  if (!(connection instanceof Reconnector)) {
+    const { session, object } = place ?? connection;
+    return { session, result: await session.call(object, name, prepared.args, options) };
+  }
+  for (;;) {
+    const { session, object } = place ?? connection.present() ??
+      await connection.ready(remaining(prepared));
+    if (place !== undefined && session.isClosed) {
+      connection.checkOpen();
+      throw new ConnectionLostError(
+        `Cannot call "${name}": its object was freed when the connection to ${peer} was lost`,
+      );
+    }
+    try {
+      const result = await session.call(object, name, prepared.args, {
+        ...options,
+        timeoutMs: shorten(prepared),
+      });
+      return { session, result };
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError) || !session.isClosed) throw error;
+      // What a stream has given away already cannot be given once more.
+      if (limits.mayRepeat === true && inputs.length === 0) continue;
+      throw new ConnectionLostError(
+        `Lost the connection to ${peer} while "${name}" was in flight: it may have run or not`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** What ends the wait of a call for a connection. */
+function remaining({ signal, until, end }: Prepared): WaitOptions {
+  return {
+    signal: signal !== undefined && until !== undefined ? AbortSignal.any([signal, until]) : signal,
+    timeoutMs: end === Infinity ? undefined : Math.max(0, end - performance.now()),
+  };
+}
+
+/** Tells the server how much is left of the time: some of it may have been waited for a connection. */
+function shorten({ args, end }: Prepared): number {
+  if (end === Infinity) return end;
+  const timeoutMs = Math.max(0, Math.ceil(end - performance.now()));
+  args[0] = { ...args[0] as CallHead, timeoutMs };
+  return timeoutMs;
 }
 
 function call(target: Target, name: string, given: readonly unknown[]): Promise<unknown> {
@@ -195,16 +244,17 @@ function withStream(
 async function answer(target: Target, name: string, given: readonly unknown[]): Promise<unknown> {
   const prepared = prepare(target, name, given);
   const { line } = target;
-  let result: unknown;
+  let answered: Answer;
   let isStreaming = false;
   try {
-    result = await send(target, name, prepared);
-    if (!(result instanceof RemoteObject)) return result;
+    answered = await send(target, name, prepared);
+    if (!(answered.result instanceof RemoteObject)) return answered.result;
     isStreaming = true;
   } finally {
     if (!isStreaming && prepared.inputs.length > 0) void line.inputs.end(prepared.inputs);
   }
-  return take(target, name, prepared, tapOf(line, result, name));
+  const keeper = new Keeper(answered.session);
+  return take(target, name, prepared, keeper, () => tapOf(answered, name));
 }
 
 function iterateLater(this: Promise<unknown>): AsyncIterator<unknown> {
@@ -240,9 +290,11 @@ function stream(
   let values: RpcValues | undefined;
   const begin = () => {
     const prepared = prepare(target, name, given);
-    return take(target, name, prepared, async () => {
-      const result = await send(target, name, prepared);
-      return tapOf(target.line, result, name)();
+    const keeper = new Keeper();
+    return take(target, name, prepared, keeper, async () => {
+      const answered = await send(target, name, prepared);
+      keeper.move(answered.session);
+      return tapOf(answered, name);
     });
   };
   return { [Symbol.asyncIterator]: () => values ??= begin() };
@@ -251,31 +303,60 @@ function stream(
 function take(
   { line }: Target,
   name: string,
-  { signal, timeoutMs, inputs }: Prepared,
+  { signal, end, inputs }: Prepared,
+  keeper: Keeper,
   open: () => Tap | Promise<Tap>,
 ): RpcValues {
   return new RpcValues(open, {
     lookAhead: line.lookAhead,
     signal,
-    end: timeoutMs === Infinity ? undefined : performance.now() + timeoutMs,
+    end: end === Infinity ? undefined : end,
     name,
-    keeper: line.session,
+    keeper,
     onEnd: () => void line.inputs.end(inputs),
   });
 }
 
-function tapOf({ session }: Line, result: unknown, name: string): () => Tap {
+/**
+ * Keeps the process alive while somebody waits for a value of a stream. Until the stream is open, and it is known over
+ * which connection, the call that opens it does.
+ */
+class Keeper {
+  #session: Session | undefined;
+  #holds = 0;
+
+  constructor(session?: Session) {
+    this.#session = session;
+  }
+
+  hold(): void {
+    this.#holds++;
+    this.#session?.hold();
+  }
+
+  letGo(): void {
+    this.#holds--;
+    this.#session?.letGo();
+  }
+
+  move(session: Session): void {
+    this.#session = session;
+    for (let n = 0; n < this.#holds; n++) session.hold();
+  }
+}
+
+function tapOf({ session, result }: Answer, name: string): Tap {
   if (!(result instanceof RemoteObject)) {
     throw new ProtocolError(`Cannot take from "${name}": the server did not answer a stream`);
   }
-  return () => ({
+  return {
     pull: (credit) => session.call(result, "pull", [credit], { background: true }),
     end: async () => {
       await session.call(result, "end", [], { background: true });
       session.release(result);
     },
     release: () => session.release(result),
-  });
+  };
 }
 
 async function create(
@@ -287,18 +368,18 @@ async function create(
   const { line } = target;
   const prepared = prepare(target, name, given);
   try {
-    const object = await send(target, name, prepared);
+    const { session, result: object } = await send(target, name, prepared);
     if (!(object instanceof RemoteObject)) {
       throw new ProtocolError(`Cannot create "${name}": the server did not answer an object`);
     }
     const state = { isFreed: false };
-    return build({ line, object, description: methods, limits: {}, state, isObject: true });
+    return build({ line, description: methods, limits: {}, state, place: { session, object } });
   } finally {
     void line.inputs.end(prepared.inputs);
   }
 }
 
-async function free({ line: { session }, object, state }: Target): Promise<void> {
+async function free({ state }: Target, { session, object }: Place): Promise<void> {
   if (state.isFreed) return;
   state.isFreed = true;
   // With the connection the object is gone.

@@ -59,7 +59,7 @@ export class TaskSeat implements Seat {
       fail: (_call, token, error, retry: boolean = true, delayMs = 0) =>
         held(token)?.fail(errorFromWire(error), {
           retry: retry === true,
-          delayMs: checkTimeout(delayMs),
+          delayMs: checkTimeout(delayMs, "delayMs"),
         }) ?? false,
       release: (_call, token) => held(token)?.release() ?? false,
       touch: (_call, tokens: unknown[]) => tokens.map((token) => held(token)?.touch() ?? false),

@@ -18,21 +18,22 @@ const ERROR = 2;
 interface Api {
   readonly trace?: { getTracer(name: string): Tracer } | undefined;
   readonly context?: {
-    active(): Context;
-    with<T>(context: Context, run: () => T): T;
+    active(): TraceContext;
+    with<T>(context: TraceContext, run: () => T): T;
   } | undefined;
   readonly propagation?: {
-    inject(context: Context, carrier: Carrier, setter: { set: typeof setHeader }): void;
-    extract(context: Context, carrier: Carrier, getter: Getter): Context;
+    inject(context: TraceContext, carrier: Carrier, setter: { set: typeof setHeader }): void;
+    extract(context: TraceContext, carrier: Carrier, getter: Getter): TraceContext;
   } | undefined;
 }
 
-interface Context {
-  setValue(key: symbol, value: unknown): Context;
+/** A place in a trace. */
+export interface TraceContext {
+  setValue(key: symbol, value: unknown): TraceContext;
 }
 
 interface Tracer {
-  startSpan(name: string, options: Record<string, unknown>, context: Context): Span;
+  startSpan(name: string, options: Record<string, unknown>, context: TraceContext): Span;
 }
 
 interface Span {
@@ -58,9 +59,9 @@ interface SpanSubject {
 export class TaskSpan {
   readonly #span: Span;
   readonly #contexts: NonNullable<Api["context"]>;
-  readonly #context: Context;
+  readonly #context: TraceContext;
 
-  constructor(span: Span, contexts: NonNullable<Api["context"]>, context: Context) {
+  constructor(span: Span, contexts: NonNullable<Api["context"]>, context: TraceContext) {
     this.#span = span;
     this.#contexts = contexts;
     this.#context = context.setValue(SPAN, span);
@@ -93,11 +94,49 @@ export class TaskSpan {
   }
 }
 
-/** Begins the span of a put; `undefined` when nobody traces. */
-export function startPut(task: SpanSubject): TaskSpan | undefined {
+/**
+ * Begins the span of a put; `undefined` when nobody traces.
+ *
+ * @param context Where the one is who asked for it, when that is not the running code.
+ */
+export function startPut(task: SpanSubject, context?: TraceContext): TaskSpan | undefined {
   const api = findApi();
   if (api === undefined) return undefined;
-  return start(api, task, { operation: "put", type: "send", kind: PRODUCER });
+  return start(api, task, { operation: "put", type: "send", kind: PRODUCER, context });
+}
+
+/** The target of a call, and who calls it: what is put for it may have to wait until there is room. */
+class CalledTarget {
+  readonly name: string;
+  readonly target: unknown;
+  readonly caller: TraceContext;
+
+  constructor(name: string, target: unknown, caller: TraceContext) {
+    this.name = name;
+    this.target = target;
+    this.caller = caller;
+  }
+}
+
+/** Makes what keeps the callers of a pool, while somebody traces. */
+export function createCallerBinding(): (target: unknown) => unknown {
+  let last: CalledTarget | undefined;
+  return (target) => {
+    const api = findApi();
+    if (api === undefined || target instanceof CalledTarget) return target;
+    const { name } = (target ?? {}) as { name?: unknown };
+    // What is no target is refused as it is.
+    if (typeof name !== "string" || name === "") return target;
+    const caller = api.context.active();
+    // Calls of one caller are handed out together.
+    if (last !== undefined && last.target === target && last.caller === caller) return last;
+    return last = new CalledTarget(name, target, caller);
+  };
+}
+
+/** Who has called a target; `undefined` when nobody traces. */
+export function callerOf(target: unknown): TraceContext | undefined {
+  return target instanceof CalledTarget ? target.caller : undefined;
 }
 
 /** Begins the span of an attempt at a task, in the trace of the put; `undefined` when nobody traces. */
@@ -126,6 +165,16 @@ export function keepSpan(lease: object, span: TaskSpan): void {
   spans.set(lease, span);
 }
 
+/** What the functions of an attempt take along that run in other threads and processes. */
+export function traceOf(lease: object): TaskTrace | undefined {
+  return findApi() === undefined ? undefined : spans.get(lease)?.trace;
+}
+
+/** Whether somebody traces. */
+export function isTraced(): boolean {
+  return findApi() !== undefined;
+}
+
 /** Runs a function in the span of an attempt, if it has one. */
 export function withinSpan<T>(lease: object, run: () => T): T {
   const span = findApi() === undefined ? undefined : spans.get(lease);
@@ -151,7 +200,7 @@ function start(
     readonly type: "send" | "process";
     readonly kind: number;
     readonly attempt?: number | undefined;
-    readonly context?: Context | undefined;
+    readonly context?: TraceContext | undefined;
   },
 ): TaskSpan {
   const { operation, type, kind, attempt, context = api.context!.active() } = options;

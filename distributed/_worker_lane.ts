@@ -1,6 +1,7 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { Job, Runner, RunnerPort, ValueSink } from "../coroutine/_runner.ts";
 import { putTraced } from "./_put_traced.ts";
+import { callerOf } from "./_telemetry.ts";
 import { type JobForm, pack, type Packed, readError, type Report, unpack } from "./_worker_wire.ts";
 import type { TaskEngine, TaskOutcome, TaskWatcher } from "./engine.ts";
 import { WorkerLostError } from "./task_errors.ts";
@@ -129,7 +130,8 @@ export class WorkerLane implements Runner {
     };
     const { priority = 0 } = batchOf(job) ?? {};
     const task = { id: part.id, ownId: false, value: form, priority, delayMs: 0, retries: 0 };
-    runOutsideTasks(() => putTraced(this.#options.engine, task, this.#watcher(part), {}))
+    const caller = callerOf(job.target);
+    runOutsideTasks(() => putTraced(this.#options.engine, task, this.#watcher(part), {}, caller))
       .catch((error) => this.#onEnd(part, { state: "failed", error }));
   }
 

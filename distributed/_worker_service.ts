@@ -5,7 +5,7 @@ import type { ValueSink } from "../coroutine/_runner.ts";
 import type { BasePool, PoolGenerator } from "../coroutine/base_pool.ts";
 import { QueueShutDownError } from "../coroutine/errors.ts";
 import { errorToWire } from "./_task_wire.ts";
-import { failSpan, withinSpan } from "./_telemetry.ts";
+import { failSpan, traceOf, withinSpan } from "./_telemetry.ts";
 import {
   errorReport,
   isJobForm,
@@ -16,6 +16,7 @@ import {
   type TaskCall,
   unpack,
 } from "./_worker_wire.ts";
+import type { TaskTrace } from "./engine.ts";
 import type { TaskLease } from "./task_lease.ts";
 import type { TaskQueue } from "./task_queue.ts";
 
@@ -45,6 +46,7 @@ interface Run {
   /** The item that runs. */
   at: number;
   readonly attempt: number;
+  readonly trace: TaskTrace | undefined;
 }
 
 /** What says when a worker is to leave. */
@@ -137,13 +139,18 @@ export class WorkerService {
     const target = this.#options.find(name) as AnyFunction;
     const onProgress = (progress: unknown): void => void lease.progress(progress).catch(() => {});
     const options = { signal: lease.signal, onProgress };
-    return await runAttempt(lease.attempt, () => pool.apply(target, args, options));
+    return await runAttempt(
+      lease.attempt,
+      () => pool.apply(target, args, options),
+      this.#traceOf(lease),
+    );
   }
 
   /** Has a task of a pool run. Whatever goes wrong is told of its items. */
   async #run(lease: TaskLease<JobForm, Report[]>): Promise<Report[]> {
     const { name, items, stream, lost } = lease.value;
-    const run: Run = { lease, reports: [], at: 0, attempt: lost + lease.attempt };
+    const attempt = lost + lease.attempt;
+    const run: Run = { lease, reports: [], at: 0, attempt, trace: this.#traceOf(lease) };
     let list: unknown[] = [undefined];
     try {
       list = unpack(items) as unknown[];
@@ -190,7 +197,7 @@ export class WorkerService {
   }
 
   async #call(run: Run, target: AnyFunction, item: unknown): Promise<unknown> {
-    const { lease, at, attempt } = run;
+    const { lease, at, attempt, trace } = run;
     const { signal, value } = lease;
     const { pool } = this.#options;
     let failed: { error: unknown } | undefined;
@@ -203,10 +210,15 @@ export class WorkerService {
     };
     const options = { signal, onProgress: value.progress ? onProgress : undefined };
     const args = argumentsOf(value, item);
-    const result = await runAttempt(attempt, () => pool.apply(target, args, options));
+    const result = await runAttempt(attempt, () => pool.apply(target, args, options), trace);
     // It has reported what cannot be sent.
     if (failed !== undefined) throw failed.error;
     return result;
+  }
+
+  /** What goes along to other threads and processes; what runs here is in the span anyway. */
+  #traceOf(lease: object): TaskTrace | undefined {
+    return this.#options.streams === "by the pool" ? traceOf(lease) : undefined;
   }
 
   #failure({ lease }: Run, index: number, error: unknown): Report {
@@ -215,7 +227,7 @@ export class WorkerService {
   }
 
   async #stream(run: Run, target: AnyFunction, args: unknown[]): Promise<void> {
-    const { lease, attempt } = run;
+    const { lease, attempt, trace } = run;
     const { signal } = lease;
     const { pool, streams } = this.#options;
     const send = (value: unknown) => lease.progress(["value", 0, pack(value)]);
@@ -230,7 +242,7 @@ export class WorkerService {
     signal.addEventListener("abort", onAbort, { once: true });
     const generator = target as PoolGenerator<unknown[], unknown>;
     const options = { signal, lookAhead: 1 };
-    const values = runAttempt(attempt, () => pool.stream(generator, args, options));
+    const values = runAttempt(attempt, () => pool.stream(generator, args, options), trace);
     try {
       // The answer comes when the pool has room for the next one.
       for await (const value of values) await Promise.race([send(value), stopped]);

@@ -281,7 +281,7 @@ export class BaseManager implements AsyncDisposable {
     }
     this.#address = parseAddress(address);
     this.#key = authkey === undefined ? familyKey() : readKey(authkey);
-    checkTimeout(shutdownTimeoutMs);
+    checkTimeout(shutdownTimeoutMs, "shutdownTimeoutMs");
     checkTls("create a manager", options.tls);
     this.#retry = checkRetry("create a manager", options.retry);
     this.#options = options;
@@ -371,7 +371,8 @@ export class BaseManager implements AsyncDisposable {
   /**
    * Becomes a client of a manager that serves at the address.
    *
-   * With the option `retry` it tries again when nobody is there, now and whenever the connection is lost:
+   * With the option `retry` it tries again when nobody is there, or the name of the host is not known yet, now and
+   * whenever the connection is lost:
    *
    * - It tries while a call waits. Calls that are made meanwhile wait, within their own `timeoutMs` and `signal`.
    * - Calls that were in flight reject with a `ConnectionLostError`, since they may have been done.

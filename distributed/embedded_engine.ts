@@ -92,7 +92,7 @@ export class EmbeddedEngine implements TaskEngine {
     const action = "create a task engine";
     checkCount(action, "maxSize", maxSize, 0);
     if (maxDeadLetters !== Infinity) checkCount(action, "maxDeadLetters", maxDeadLetters, 0);
-    checkTimeout(rememberMs);
+    checkTimeout(rememberMs, "rememberMs");
     this.leaseMs = checkLease(leaseMs);
     this.#store = new TaskStore({ maxSize, maxDeadLetters, rememberMs });
     setStore(this, this.#store);

@@ -13,6 +13,10 @@
  * - Functions called on other machines as those of any pool: {@linkcode WorkerPool} here, and
  *   {@linkcode serveTasks} there. From a terminal: `@manyhands/concurrency/distributed/cli`.
  * - Functions and classes of one program, called from others: {@linkcode RpcServer} and {@linkcode RpcClient}.
+ * - What goes on, for people and for Prometheus: {@linkcode readStatus} and {@linkcode serveStatus}.
+ *
+ * Everybody who connects has the same key. What is sent is encrypted with the option `tls`; use it without only in
+ * networks that you trust. Python programs take part by Python's own `multiprocessing.managers`, on the same port.
  *
  * @example A master that serves a queue, and a worker that takes from it
  * ```ts

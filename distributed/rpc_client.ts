@@ -6,28 +6,24 @@
 
 import { checkCount } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
-import { waitWithin } from "../coroutine/_wait_within.ts";
-import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { readKey } from "../ipc/_authentication.ts";
-import { type Connected, connectSession } from "../ipc/_connect.ts";
 import { familyKey } from "../ipc/_family.ts";
-import { RemoteObject } from "../ipc/_session.ts";
 import {
   type Address,
   type AddressLike,
   formatAddress,
   parseAddress,
-  ProtocolError,
   type TlsOptions,
 } from "../ipc/mod.ts";
 import { checkTls } from "../ipc/_tls.ts";
-import { Inputs, makeRemote, withLimits } from "./_rpc_caller.ts";
-import { type Description, readDescription } from "./_rpc_wire.ts";
+import { type Losable, Reconnector } from "./_reconnector.ts";
+import { checkRetry } from "./_retry.ts";
+import { type Line, makeRemote, withLimits } from "./_rpc_caller.ts";
+import { RpcConnection } from "./_rpc_connection.ts";
+import { Inputs } from "./_rpc_inputs.ts";
+import type { RetryOptions } from "./retry_options.ts";
 import type { Rpc } from "./rpc.ts";
-
-/** How long a server may take to say what it serves. */
-const WELCOME_MS = 20_000;
 
 /** Options for {@linkcode RpcClient.connect}. */
 export interface RpcClientOptions extends WaitOptions {
@@ -45,6 +41,12 @@ export interface RpcClientOptions extends WaitOptions {
    * @default {undefined: it is not encrypted}
    */
   tls?: TlsOptions | undefined;
+  /**
+   * Connects anew when the connection is lost, and already at first, when nobody listens yet. Calls wait meanwhile.
+   *
+   * @default {undefined: it does not}
+   */
+  retry?: boolean | RetryOptions | undefined;
   /**
    * How many values of a stream the server may make before they are asked for; 0 has each one made when it is
    * wanted. With more than about a megabyte in store the server waits, whatever this says.
@@ -66,6 +68,18 @@ export interface RpcClientOptions extends WaitOptions {
   allowLegacyAuth?: boolean | undefined;
 }
 
+/** Options for {@linkcode RpcClient.within}. */
+export interface RpcLimits extends WaitOptions {
+  /**
+   * Whether a call that was in flight when the connection was lost is made again on the next one. It may run twice:
+   * say so of functions that only read, or for which once more makes no difference. It needs a client with `retry`,
+   * and goes for calls of its `api` without streams among the arguments.
+   *
+   * @default {false}
+   */
+  mayRepeat?: boolean | undefined;
+}
+
 /**
  * Calls the functions and classes that an {@linkcode RpcServer} serves (Python's
  * {@link https://docs.python.org/3/library/xmlrpc.client.html | xmlrpc.client.ServerProxy}, and what rpyc's
@@ -74,7 +88,10 @@ export interface RpcClientOptions extends WaitOptions {
  * - {@linkcode api} has what is served, with the types of `typeof api` on the server: a function answers a promise, a
  *   generator is iterated with `for await`, a class makes objects by `create()`. See {@linkcode Rpc}.
  * - Any number of calls are in flight on the one connection. When it is lost, all of them reject with a
- *   `ConnectionLostError`.
+ *   `ConnectionLostError`, and so do later ones.
+ * - With the option `retry` later ones wait until there is a connection again. Those in flight reject all the same,
+ *   since nobody knows whether they ran, unless {@linkcode RpcClient.within} was told that they may be repeated;
+ *   streams that had begun reject, and objects that the client had are freed: they have to be made anew.
  * - A call ends with the task that makes it, with the `signal` of a last argument, or as {@linkcode within} says; the
  *   function on the server is cancelled then. One that does not heed it goes on there, and its result is thrown away.
  * - Arguments are copied. A generator, a `ReadableStream`, or anything else that is iterable and no data is pulled
@@ -115,85 +132,66 @@ export interface RpcClientOptions extends WaitOptions {
  * @typeParam Api What the server serves: `typeof api`, imported from it as a type.
  */
 export class RpcClient<Api> implements AsyncDisposable {
-  readonly #connected: Connected;
+  readonly #connection: Losable;
   readonly #address: Address;
   readonly #api: Rpc<Api>;
 
   /** @ignore Clients are made by {@linkcode RpcClient.connect}. */
-  protected constructor(connected: Connected, address: Address, api: Rpc<Api>) {
-    this.#connected = connected;
+  protected constructor(connection: Losable, address: Address, api: Rpc<Api>) {
+    this.#connection = connection;
     this.#address = address;
     this.#api = api;
   }
 
   /**
-   * Connects to a server. It tries once.
+   * Connects to a server. It tries once; with `retry` it tries again while nobody is there, until `timeoutMs` if that
+   * is given. A server that refuses this client, for another key or protocol, is not asked again.
    *
    * @typeParam Api What the server serves: `typeof api`.
    * @param options Where it is, the key, and what stops the wait.
    * @returns The client, to be closed or disposed of.
    * @throws {TypeError} When the address cannot be read, or an option is of the wrong kind.
+   * @throws {RangeError} When a number is outside its range.
    * @throws {Deno.errors.ConnectionRefused} When nobody listens there.
+   * @throws {ConnectionLostError} When no try of `retry` is left, or the server left before it said what it serves.
    * @throws {Deno.errors.NotCapable} When the permission to connect is missing.
    * @throws {AuthenticationError} When the keys differ.
    * @throws {ProtocolError} When another kind of program listens there.
    * @throws {TimeoutError} When there was no answer in time.
    */
   static async connect<Api>(options: RpcClientOptions): Promise<RpcClient<Api>> {
-    const { signal, authkey, lookAhead = 256, maxMessageBytes, allowLegacyAuth } = options;
+    const { signal, authkey, lookAhead = 256, maxMessageBytes, allowLegacyAuth, tls } = options;
     checkCount("connect", "lookAhead", lookAhead, 0);
-    checkTls("connect", options.tls);
-    const end = performance.now() + checkTimeout(options.timeoutMs ?? WELCOME_MS);
-    const left = (): WaitOptions => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
+    checkTls("connect", tls);
+    const retry = checkRetry("connect", options.retry);
+    checkTimeout(options.timeoutMs);
     const address = parseAddress(options.address);
     const peer = formatAddress(address);
     const inputs = new Inputs();
-    const welcome = Promise.withResolvers<[token: unknown, description: unknown]>();
     const settings = {
-      ...left(),
       key: authkey === undefined ? familyKey() : readKey(authkey),
       maxMessageBytes,
       allowLegacy: allowLegacyAuth,
-      tls: options.tls,
-      methods: {
-        welcome: (_: unknown, ...said: [unknown, unknown]) => welcome.resolve(said),
-        pull: (_: unknown, id: unknown, credit: unknown) => inputs.pull(id, credit),
-        end: (_: unknown, id: unknown) => inputs.end([id]),
-      },
+      tls,
+      inputs,
     };
     signal?.throwIfAborted();
-    const connected = await connectSession(address, settings);
-    const { session, root } = connected;
-    try {
-      if (!root.methods.includes("open")) {
-        throw new ProtocolError(`Cannot connect to ${peer}: no RpcServer listens there`);
-      }
-      session.hold();
-      let opened: { object: unknown; description: Description | undefined };
-      try {
-        const lost = session.closed.then(() => session.call(root, "open", [])) as Promise<never>;
-        const [token, description] = await waitWithin(
-          Promise.race([welcome.promise, lost]),
-          left(),
-          (timeoutMs) => {
-            throw new TimeoutError(`Cannot connect to ${peer}: no answer within ${timeoutMs} ms`);
-          },
-        );
-        const object = await session.call(root, "open", [token], { ...left(), withTask: true });
-        opened = { object, description: readDescription(description) };
-      } finally {
-        session.letGo();
-      }
-      const { object, description } = opened;
-      if (description === undefined || !(object instanceof RemoteObject)) {
-        throw new ProtocolError(`Cannot connect to ${peer}: what it serves is not readable`);
-      }
-      const api = makeRemote({ session, inputs, lookAhead }, object, description);
-      return new RpcClient<Api>(connected, address, api as Rpc<Api>);
-    } catch (error) {
-      await session.close();
-      throw error;
+    if (retry === undefined) {
+      const { timeoutMs } = options;
+      const connection = await RpcConnection.open(address, { ...settings, signal, timeoutMs });
+      return RpcClient.#of<Api>({ peer, inputs, lookAhead, connection }, address, connection);
     }
+    const connection = new Reconnector({
+      peer,
+      settings: retry,
+      open: (wait) => RpcConnection.open(address, { ...settings, ...wait }),
+    });
+    const first = await connection.ready(options);
+    return RpcClient.#of<Api>({ peer, inputs, lookAhead, connection }, address, first);
+  }
+
+  static #of<Api>(line: Line, address: Address, { description }: RpcConnection): RpcClient<Api> {
+    return new RpcClient<Api>(line.connection, address, makeRemote(line, description) as Rpc<Api>);
   }
 
   /**
@@ -202,6 +200,7 @@ export class RpcClient<Api> implements AsyncDisposable {
    * - When `timeoutMs` is over the call rejects, and the function on the server is cancelled; it can ask for the time
    *   that is left with `rpcTimeLeftMs()`, and calls that it makes to other servers have the limit as well.
    * - Of a stream, it is the time for all of its values.
+   * - With `retry`, the time that a call waits for a connection counts as well.
    *
    * @example A call that may take two seconds
    * ```ts
@@ -220,13 +219,30 @@ export class RpcClient<Api> implements AsyncDisposable {
    * await assertRejects(() => hasty.wait(60_000), TimeoutError);
    * ```
    *
+   * @example A client that outlives the server's restarts
+   * ```ts
+   * import { RpcClient, RpcServer } from "@manyhands/concurrency/distributed";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const api = { version: () => 7 };
+   * await using server = new RpcServer(api, { authkey: "key" });
+   * await using client = await RpcClient.connect<typeof api>({
+   *   address: server.address,
+   *   authkey: "key",
+   *   retry: true,
+   * });
+   * // To ask twice does no harm.
+   * const { version } = RpcClient.within(client.api, { mayRepeat: true });
+   * assertEquals(await version(), 7);
+   * ```
+   *
    * @typeParam T The type of the functions or of the object.
    * @param remote The `api` of a client, or an object that `create()` answered.
-   * @param limits How long each call may take, and what ends it.
+   * @param limits How long each call may take, what ends it, and whether it may be repeated.
    * @returns The same, with these limits and no others.
-   * @throws {TypeError} When it is neither of the two.
+   * @throws {TypeError} When it is neither of the two, or its calls cannot be repeated.
    */
-  static within<T extends object>(remote: T, limits: WaitOptions): T {
+  static within<T extends object>(remote: T, limits: RpcLimits): T {
     return withLimits(remote, limits);
   }
 
@@ -240,9 +256,9 @@ export class RpcClient<Api> implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Whether the connection has ended, whoever ended it. */
+  /** Whether the connection has ended, whoever ended it. With `retry`, the next call makes another one. */
   get isClosed(): boolean {
-    return this.#connected.session.isClosed;
+    return this.#connection.isClosed;
   }
 
   /**
@@ -252,7 +268,7 @@ export class RpcClient<Api> implements AsyncDisposable {
    * @returns When it is closed.
    */
   async close(): Promise<void> {
-    await this.#connected.session.close();
+    await this.#connection.close();
   }
 
   /** Closes the connection, as {@linkcode close} does. */

@@ -7,6 +7,7 @@
 import { currentAttempt } from "../coroutine/_attempt.ts";
 import { checkCount } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { currentScope } from "../coroutine/_current_scope.ts";
 import { Pool as CoroutinePool } from "../coroutine/pool.ts";
 import type { AddressLike, TlsOptions } from "../ipc/mod.ts";
 import { Pool as ProcessPool, WorkerDiedError as ProcessWorkerDiedError } from "../process/mod.ts";
@@ -14,6 +15,8 @@ import type { Permissions } from "../process/mod.ts";
 import { checkTls } from "../ipc/_tls.ts";
 import { ThreadPool, WorkerDiedError as ThreadWorkerDiedError } from "../thread/mod.ts";
 import { DEFAULT_RETRY, RetriesExhausted, retry } from "./_retry.ts";
+import { importTaskModule } from "./_task_module.ts";
+import { isTraced } from "./_telemetry.ts";
 import { type InnerPool, type ServiceOptions, WorkerService } from "./_worker_service.ts";
 import { BaseManager } from "./base_manager.ts";
 import type { TaskEngine } from "./engine.ts";
@@ -119,6 +122,9 @@ export interface ServeTasksOptions {
  * - Only functions that `module` exports are called, by their names: code never crosses.
  * - Ends when the pool has ended, or `signal` has aborted and everything that was taken is finished.
  * - When the connection is lost, what ran is cancelled, since others get it, and the worker connects anew.
+ * - Without a `signal` it leaves, in order, when the task of `coroutine` is cancelled in which it was started.
+ * - A main module that awaits its own worker at its top level is loaded a second time, as in a process of its own,
+ *   for which it needs `--allow-read`: what starts the worker stands under `if (import.meta.main)`.
  * - A function finds out by {@linkcode taskAttempt} whether it runs for the first time.
  *
  * Needs `--allow-net` for the address, `--allow-read` for a module that is given by its URL and was not
@@ -185,39 +191,55 @@ export interface ServeTasksOptions {
  * @throws {EngineUnavailableError} When the pool could not be reached for `reconnectMs`.
  */
 export async function serveTasks(options: ServeTasksOptions): Promise<void> {
-  const { address, engine, module, inside = "coroutines", signal } = options;
-  const { name = `worker ${Deno.pid}`, reconnectMs = Infinity, queue: queueName } = options;
-  const { giveBackSignal: giveBack, tls } = options;
-  const action = "serve tasks";
+  const { address, engine, module, inside = "coroutines", signal, giveBackSignal } = options;
+  const { reconnectMs = Infinity } = options;
   const { concurrency = inside === "coroutines" ? 1 : navigator.hardwareConcurrency } = options;
-  checkCount(action, "concurrency", concurrency, 1);
-  checkTimeout(reconnectMs);
+  checkCount(ACTION, "concurrency", concurrency, 1);
+  checkTimeout(reconnectMs, "reconnectMs");
   if (!["coroutines", "threads", "processes"].includes(inside)) {
     throw new TypeError(
-      `Cannot ${action}: "inside" must be "coroutines", "threads" or "processes", got "${inside}"`,
+      `Cannot ${ACTION}: "inside" must be "coroutines", "threads" or "processes", got "${inside}"`,
     );
   }
   if ((address === undefined) === (engine === undefined)) {
-    throw new TypeError(`Cannot ${action}: there must be either an "address" or an "engine"`);
+    throw new TypeError(`Cannot ${ACTION}: there must be either an "address" or an "engine"`);
   }
-  checkTls(action, tls);
+  checkTls(ACTION, options.tls);
   signal?.throwIfAborted();
-  giveBack?.throwIfAborted();
-  const leave = AbortSignal.any([signal, giveBack].filter((each) => each !== undefined));
+  giveBackSignal?.throwIfAborted();
+  // Without a signal of its own it leaves when the task is cancelled in which it was started.
+  const task = signal === undefined ? currentScope()?.signal : undefined;
+  const leave = AbortSignal.any(
+    [signal, giveBackSignal, task].filter((each) => each !== undefined),
+  );
   await using service = await createService(module, { ...options, concurrency });
+  await serve(service, { ...options, concurrency, reconnectMs, leave });
+  task?.throwIfAborted();
+}
+
+/** Works until there is nothing more to do, or it is to leave. */
+async function serve(
+  service: ServiceOptions,
+  options: ServeTasksOptions & { concurrency: number; reconnectMs: number; leave: AbortSignal },
+): Promise<void> {
+  const { address, authkey, tls, engine, queue: queueName, name = `worker ${Deno.pid}` } = options;
+  const { concurrency, reconnectMs, leave, giveBackSignal: giveBack } = options;
+  const work = async (queue: TaskQueue<unknown>): Promise<void> => {
+    await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
+  };
   if (engine !== undefined) {
     await using queue = new TaskQueue<unknown>({ engine });
     await queue.introduce(name, concurrency);
-    return await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
+    return await work(queue);
   }
   const attempt = async (succeeded: () => void): Promise<void> => {
-    await using manager = new Manager({ address, authkey: options.authkey, tls });
+    await using manager = new Manager({ address, authkey, tls });
     await manager.connect({ signal: leave });
     const which = queueName === undefined ? [] : [queueName];
     await using queue = await TaskQueue.over(await manager.getTasks(...which));
     await queue.introduce(name, concurrency);
     succeeded();
-    await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
+    await work(queue);
   };
   try {
     await retry(attempt, DEFAULT_RETRY, { signal: leave, withinMs: reconnectMs });
@@ -225,7 +247,7 @@ export async function serveTasks(options: ServeTasksOptions): Promise<void> {
     if (leave.aborted) return;
     if (!(error instanceof RetriesExhausted)) throw error;
     throw new EngineUnavailableError(
-      `Cannot ${action}: the pool could not be reached for ${reconnectMs} ms`,
+      `Cannot ${ACTION}: the pool could not be reached for ${reconnectMs} ms`,
       { cause: error.cause },
     );
   }
@@ -263,6 +285,11 @@ export function taskAttempt(): number {
   return currentAttempt();
 }
 
+const ACTION = "serve tasks";
+
+/** How long threads and processes may take to end by themselves. */
+const FAREWELL_MS = 1_000;
+
 const Manager = BaseManager.register("getTasks", { proxyType: TaskQueue<unknown> });
 
 /** Makes what runs the tasks. */
@@ -273,7 +300,7 @@ async function createService(
   const { inside = "coroutines", concurrency, permissions } = options;
   const isUrl = typeof module === "string" || module instanceof URL;
   if (inside === "coroutines") {
-    const exports: unknown = isUrl ? await import(String(module)) : module;
+    const exports: unknown = isUrl ? await importTaskModule(String(module)) : module;
     return serviceOf(new CoroutinePool(concurrency) as unknown as InnerPool, {
       find: (name) => findFunction(exports as Record<string, unknown>, name),
       streams: "by closure",
@@ -286,6 +313,13 @@ async function createService(
   const pool = inside === "threads"
     ? new ThreadPool(concurrency, { module })
     : new ProcessPool(concurrency, { module, permissions });
+  try {
+    // A worker that cannot run anything takes no task.
+    await pool.ready();
+  } catch (error) {
+    await pool.terminate();
+    throw error;
+  }
   return serviceOf(pool as unknown as InnerPool, {
     // The threads and processes look it up themselves.
     find: (name) => ({ module: String(module), name }),
@@ -299,7 +333,18 @@ function serviceOf(
   pool: InnerPool,
   rest: Omit<ServiceOptions, "pool">,
 ): ServiceOptions & AsyncDisposable {
-  return { pool, ...rest, [Symbol.asyncDispose]: () => pool.terminate() };
+  return {
+    pool,
+    ...rest,
+    async [Symbol.asyncDispose]() {
+      // A process that is terminated takes the spans along that it has not sent yet.
+      if (isTraced()) {
+        pool.close();
+        await pool.join({ timeoutMs: FAREWELL_MS }).catch(() => {});
+      }
+      await pool.terminate();
+    },
+  };
 }
 
 function findFunction(exports: Readonly<Record<string, unknown>>, name: string): unknown {

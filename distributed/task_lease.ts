@@ -154,7 +154,7 @@ export class TaskLease<T, R> implements AsyncDisposable {
    */
   async fail(error: unknown, options: TaskFailOptions = {}): Promise<boolean> {
     const { retry = true, delayMs = 0 } = options;
-    checkTimeout(delayMs);
+    checkTimeout(delayMs, "delayMs");
     this.#span?.fail(error);
     return await this.#end("fail", () => this.#lease.fail(error, { retry, delayMs }));
   }

@@ -281,7 +281,7 @@ export class TaskQueue<T, R = unknown> implements AsyncDisposable {
       throw new TypeError(`Cannot ${action}: "priority" must be a number, got ${String(priority)}`);
     }
     if (retries !== Infinity) checkCount(action, "retries", retries, 0);
-    checkTimeout(delayMs);
+    checkTimeout(delayMs, "delayMs");
     checkTimeout(timeoutMs);
     signal?.throwIfAborted();
     const handle = new TaskHandle<R>(id, this.#engine);

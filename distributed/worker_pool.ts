@@ -15,6 +15,7 @@ import type { WaitOptions } from "../coroutine/wait_options.ts";
 import type { Address, AddressLike } from "../ipc/mod.ts";
 import { nameOf, WorkerLane } from "./_worker_lane.ts";
 import type { JobForm, Report } from "./_worker_wire.ts";
+import { createCallerBinding } from "./_telemetry.ts";
 import { BaseManager } from "./base_manager.ts";
 import { EmbeddedEngine } from "./embedded_engine.ts";
 import type { TaskEngine, TaskWorkerStatistics } from "./engine.ts";
@@ -156,8 +157,10 @@ export class WorkerPool extends BasePool<TaskName> {
     if (taskTimeoutMs === 0) {
       throw new RangeError(`Cannot ${action}: "taskTimeoutMs" must be more than 0, got 0`);
     }
-    checkTimeout(graceMs);
-    const timeoutMs = taskTimeoutMs === undefined ? undefined : checkTimeout(taskTimeoutMs);
+    checkTimeout(graceMs, "graceMs");
+    const timeoutMs = taskTimeoutMs === undefined
+      ? undefined
+      : checkTimeout(taskTimeoutMs, "taskTimeoutMs");
     const { engine = new EmbeddedEngine({ leaseMs, maxDeadLetters: 0 }) } = options;
     this.#engine = engine;
     this.#queue = new TaskQueue<JobForm, Report[]>({ engine });
@@ -183,6 +186,7 @@ export class WorkerPool extends BasePool<TaskName> {
       graceMs,
       create: (port) => new WorkerLane(`lane ${++lanes}`, port, { engine }),
       checkTarget: (target) => void nameOf("call the task", target),
+      bindTarget: createCallerBinding(),
     });
     poolInternals.attach(this, core);
   }

@@ -414,3 +414,18 @@ Deno.test("PickleReader.read() lets no key change what every object has", () => 
   assertEquals((read as { extra?: string }).extra, "evil");
   assert(read instanceof Error && typeof read.toString === "function");
 });
+
+Deno.test("PickleReader counts texts of every length as memory", () => {
+  const reader = new PickleReader({ maxMemoryBytes: 2_000 });
+  const read = (...opcode: number[]) => (length: number): unknown => {
+    const head = [...opcode, length & 0xff, length >> 8, ...new Array(opcode[0] === 0x58 ? 2 : 6)];
+    const bytes = new Uint8Array(head.length + length + 1).fill(0x61);
+    bytes.set(Uint8Array.from(head, (byte) => byte ?? 0));
+    bytes[bytes.length - 1] = 0x2e;
+    return reader.read(bytes);
+  };
+  for (const opcode of [0x58, 0x8d]) {
+    assertEquals(read(opcode)(300), "a".repeat(300));
+    assertThrows(() => read(opcode)(1_500), UnpicklingError, "memory");
+  }
+});

@@ -9,6 +9,7 @@ import {
   type Server,
   TaskQueue,
 } from "../../distributed/mod.ts";
+import { explain } from "../../ipc/_connect.ts";
 import {
   type Address,
   AuthenticationError,
@@ -97,6 +98,48 @@ leakTest("BaseManager.connect() with retry waits for a manager that is not up ye
   await using _server = serve(address, newLife());
   await connecting;
   assertEquals(await (await client.object()).call(1), 1);
+});
+
+leakTest(
+  "BaseManager.connect() with retry waits for a host whose name is not known yet",
+  async () => {
+    await using server = serve(somewhere(), newLife());
+    const { connect } = Deno;
+    const asked: unknown[] = [];
+    const isKnown = new Gate();
+    // A resolver that learns of the host later.
+    Deno.connect = (async (options: Deno.ConnectOptions) => {
+      asked.push(options.hostname);
+      if (!isKnown.isOpen) {
+        throw new Error("failed to lookup address information: Name or service not known");
+      }
+      return await connect({ ...options, hostname: "127.0.0.1" });
+    }) as typeof Deno.connect;
+    try {
+      const { port } = server.address;
+      await using client = clientOf({ hostname: "tasks.invalid", port });
+      const connecting = client.connect();
+      while (asked.length < 3) await settle();
+      await assertPending(connecting);
+      isKnown.open();
+      await connecting;
+      assertEquals(await (await client.object()).call(1), 1);
+      assertEquals(new Set(asked), new Set(["tasks.invalid"]));
+    } finally {
+      Deno.connect = connect;
+    }
+  },
+);
+
+leakTest("BaseManager.connect() gives up a host whose name is not known", async () => {
+  const address = { hostname: "no-such-host.invalid", port: 5000 };
+  const said = "Cannot connect to no-such-host.invalid:5000: ";
+  await using once = clientOf(address, { retry: undefined });
+  const { name } = await assertRejects(() => once.connect(), Error, said);
+  assertEquals(name, "HostNotFound");
+  await using client = clientOf(address, { retry: { ...RETRY, maxAttempts: 2 } });
+  const error = await assertRejects(() => client.connect(), ConnectionLostError, "in 2 tries");
+  assertInstanceOf(error.cause, Error, said);
 });
 
 leakTest("BaseManager.connect() with retry gives up after maxAttempts", async () => {
@@ -489,6 +532,21 @@ leakTest("BaseManager: with retry through a connection that is cut again and aga
 Deno.test("retry() goes on after what passes, and ends with what does not", async () => {
   const settings = { ...DEFAULT_RETRY, minTimeoutMs: 0 };
   const { signal } = new AbortController();
+  // Hosts that are not known, as Linux, macOS and Windows say it.
+  for (
+    const text of [
+      "failed to lookup address information: Name or service not known",
+      "failed to lookup address information: nodename nor servname provided, or not known",
+      "No such host is known. (os error 11001)",
+    ]
+  ) {
+    let tries = 0;
+    const attempt = () => {
+      if (++tries < 3) return Promise.reject(explain(new Error(text), "Cannot connect", "", ""));
+      return Promise.resolve(tries);
+    };
+    assertEquals(await retry(attempt, settings, { signal }), 3, text);
+  }
   for (const name of ["ConnectionRefused", "ConnectionReset", "HostUnreachable", "TimedOut"]) {
     let tries = 0;
     const attempt = () => {

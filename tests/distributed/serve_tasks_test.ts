@@ -1,5 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { reportProgress } from "../../coroutine/mod.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  CancelledError,
+  reportProgress,
+  spawn,
+  timeout,
+  TimeoutError,
+} from "../../coroutine/mod.ts";
 import {
   BaseManager,
   type Server,
@@ -9,6 +15,8 @@ import {
   type TaskCall,
   TaskQueue,
 } from "../../distributed/mod.ts";
+import type { Address } from "../../ipc/mod.ts";
+import { startProgram } from "../support/child_program.ts";
 import { createGates } from "../support/gate.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending } from "../support/settle.ts";
@@ -28,6 +36,10 @@ class Fixture implements AsyncDisposable {
       callable: (name?: string) => name === "second" ? this.second : this.first,
     });
     this.#server = new Manager({ address: "127.0.0.1:0", authkey: KEY }).getServer();
+  }
+
+  get address(): Address {
+    return this.#server.address;
   }
 
   /** Starts a worker; it ends with the queues. */
@@ -183,3 +195,65 @@ leakTest(
     );
   },
 );
+
+leakTest("serveTasks() leaves in order when the task is cancelled that awaits it", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const nobody = { address: ["127.0.0.1", port] as const, authkey: KEY, module: {} };
+  await assertRejects(() => timeout(10, () => serveTasks(nobody)), TimeoutError);
+
+  await using fixture = new Fixture();
+  const gate = createGates("go", "reached");
+  const work = spawn(() =>
+    fixture.work({
+      wait: async () => {
+        gate.reached.open();
+        await gate.go.wait();
+        return "finished";
+      },
+    })
+  );
+  const held = await fixture.first.put({ name: "wait", args: [] });
+  const next = await fixture.first.put({ name: "wait", args: [] });
+  await gate.reached.wait();
+  work.cancel();
+  await assertPending(work);
+  gate.go.open();
+  assertEquals(await held.result(), "finished");
+  await assertRejects(async () => await work, CancelledError);
+  assertEquals(next.state, "waiting");
+});
+
+leakTest("serveTasks() can be awaited at the top level of the module that it serves", async () => {
+  await using fixture = new Fixture();
+  const { hostname, port } = fixture.address;
+  const url = import.meta.resolve("./fixtures/own_worker.ts");
+  const flags = [`--allow-net=${hostname}:${port}`, "--allow-read"];
+  await using worker = await startProgram(url, { flags, args: [hostname, String(port)] });
+  const task = await fixture.first.put({ name: "square", args: [7] });
+  assertEquals(await task.result(), 49);
+  await fixture.first.shutdown();
+  // The functions run in an instance of their own.
+  assertEquals(await worker.nextLine(), "ended after 0 calls of its own");
+});
+
+leakTest("serveTasks() tells which permission its own main module needs", async () => {
+  await using fixture = new Fixture();
+  const { hostname, port } = fixture.address;
+  const url = import.meta.resolve("./fixtures/own_worker.ts");
+  const flags = [`--allow-net=${hostname}:${port}`];
+  await using worker = await startProgram(url, { flags, args: [hostname, String(port)] });
+  assertEquals((await worker.status).code, 1);
+  assertStringIncludes(worker.stderr, "run again with --allow-read");
+});
+
+leakTest("serveTasks() takes no task when nothing can run it", async () => {
+  await using fixture = new Fixture();
+  const task = await fixture.first.put({ name: "add", args: [1, 2] });
+  const module = new URL("data:text/javascript,throw new RangeError('not today')");
+  for (const inside of ["threads", "processes"] as const) {
+    await assertRejects(() => fixture.work({}, { module, inside }), Error, "not today");
+  }
+  assertEquals([task.state, (await fixture.first.statistics()).put], ["waiting", 1]);
+});

@@ -6,6 +6,7 @@ import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 
 const PROGRAM = new URL("./fixtures/traced_tasks.ts", import.meta.url);
+const POOL_PROGRAM = new URL("./fixtures/traced_pool.ts", import.meta.url);
 
 /** A span, as OTLP/JSON writes it. */
 interface SpanForm {
@@ -87,9 +88,24 @@ function read({ attributes }: SpanForm): Record<string, string | number | undefi
   );
 }
 
-async function runProgram(env: Record<string, string>): Promise<string> {
+async function runProgram(
+  env: Record<string, string>,
+  { program = PROGRAM, flags = [], args = [] }: {
+    program?: URL;
+    flags?: readonly string[];
+    args?: readonly string[];
+  } = {},
+): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--no-check", "--allow-net=127.0.0.1", PROGRAM.href],
+    args: [
+      "run",
+      "--no-prompt",
+      "--no-check",
+      "--allow-net=127.0.0.1",
+      ...flags,
+      program.href,
+      ...args,
+    ],
     env: withDenoOnPath({ ...env, NO_COLOR: "1" }),
     stdin: "null",
     stdout: "piped",
@@ -171,6 +187,42 @@ leakTest("TaskQueue.work() and WorkerPool are traced as well", async () => {
   );
   assertEquals(failed.map((span) => read(span)["error.type"]), ["RangeError"]);
 });
+
+for (const inside of ["coroutines", "threads", "processes"]) {
+  leakTest(
+    `a call that waits for a lane is in its caller's trace, and so are ${inside}`,
+    async () => {
+      await using collector = new Collector();
+      const printed = await runProgram(collector.env, {
+        program: POOL_PROGRAM,
+        flags: ["--allow-read", "--allow-run=deno"],
+        args: [inside],
+      });
+      assertEquals(printed, "1\n4\n9\n[ 0, 1 ]\n7\n[ 8, 9 ]\n");
+      const { spans } = collector;
+      const childOf = ({ spanId, traceId }: SpanForm, name: string): SpanForm => {
+        const found = spans.find((span) => span.name === name && span.parentSpanId === spanId);
+        assert(found !== undefined, `no span "${name}" in ${inside}`);
+        assertEquals(found.traceId, traceId);
+        return found;
+      };
+      for (const n of [1, 2, 3]) {
+        const put = childOf(collector.one(`caller ${n}`), "put square");
+        childOf(childOf(put, "run square"), `inside square ${n}`);
+      }
+      const streamed = childOf(childOf(collector.one("streamer"), "put count"), "run count");
+      for (const n of [0, 1]) childOf(streamed, `inside count ${n}`);
+      // It follows others that were in traces.
+      const alone = collector.one("inside plain 7");
+      const own = spans.find(({ spanId }) => spanId === alone.parentSpanId);
+      assertEquals(own?.name, "run plain");
+      const start = spans.find(({ spanId }) => spanId === own?.parentSpanId);
+      assertEquals([start?.name, start?.parentSpanId ?? ""], ["put plain", ""]);
+      const mapped = collector.one("mapper").traceId;
+      for (const n of [8, 9]) assertEquals(collector.one(`inside plain ${n}`).traceId, mapped);
+    },
+  );
+}
 
 leakTest("nothing is traced, and nothing sent along, when nobody has asked for it", async () => {
   await using collector = new Collector();
