@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TlsOptions } from "../ipc/mod.ts";
 import { type Contestant, expectResult, measure } from "./harness.ts";
 import { CounterManager } from "./subjects/counter.ts";
 
@@ -13,6 +14,8 @@ export interface CounterCallsOptions {
   readonly lanes: number;
   /** How many calls each lane makes, one after another. */
   readonly callsPerLane: number;
+  /** Encrypts the connection. @default {undefined} */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** The part of the counter's proxy that is called. */
@@ -31,12 +34,13 @@ export function counterCalls(options: CounterCallsOptions): Contestant {
   let manager: InstanceType<typeof CounterManager> | undefined;
   let counter: RemoteCounter | undefined;
   return {
-    name: "distributed.BaseManager",
+    name: options.tls === undefined ? "distributed.BaseManager" : "BaseManager with tls",
     async setup(): Promise<void> {
       manager = new CounterManager({
         address: "127.0.0.1:0",
         authkey: "bench",
         module: new URL("./subjects/counter.ts", import.meta.url),
+        tls: options.tls,
       });
       await manager.start();
       counter = await manager.counter();
