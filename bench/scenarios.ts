@@ -9,10 +9,15 @@ import { scenario as connectionPingPong } from "./connection_ping_pong_bench.ts"
 import { scenario as connectionThroughput } from "./connection_throughput_bench.ts";
 import { scenario as coroutineAsyncSend } from "./coroutine_async_send_bench.ts";
 import { scenario as coroutineSend } from "./coroutine_send_bench.ts";
+import { scenario as engineGet } from "./engine_get_bench.ts";
+import { scenario as enginePut } from "./engine_put_bench.ts";
+import { scenario as engineRoundTrip } from "./engine_round_trip_bench.ts";
+import { scenario as engineTasks } from "./engine_tasks_bench.ts";
 import { scenario as lock100kWaiters } from "./lock_100k_waiters_bench.ts";
 import { scenario as lockUncontended } from "./lock_uncontended_bench.ts";
 import { scenario as manager64InFlight } from "./manager_64_in_flight_bench.ts";
 import { scenario as managerCall } from "./manager_call_bench.ts";
+import { scenario as managerCallTls } from "./manager_call_tls_bench.ts";
 import { scenario as managerPythonConnect } from "./manager_python_connect_bench.ts";
 import { scenario as managerPythonTask } from "./manager_python_task_bench.ts";
 import { scenario as pickleRequest } from "./pickle_request_bench.ts";
@@ -32,6 +37,8 @@ import { scenario as queueMpmc } from "./queue_mpmc_bench.ts";
 import { scenario as queuePingPong } from "./queue_ping_pong_bench.ts";
 import { scenario as queueSeq } from "./queue_seq_bench.ts";
 import { scenario as rpcStream } from "./rpc_stream_bench.ts";
+import { scenario as sharedDict64InFlight } from "./shared_dict_64_in_flight_bench.ts";
+import { scenario as sharedDictCall } from "./shared_dict_call_bench.ts";
 import { scenario as sharedMemoryBytes } from "./shared_memory_bytes_bench.ts";
 import { scenario as sharedMemoryOpen } from "./shared_memory_open_bench.ts";
 import { scenario as sharedMemoryRing } from "./shared_memory_ring_bench.ts";
@@ -92,12 +99,19 @@ export const scenarios: readonly Scenario[] = [
   processLock,
   processQueue,
   managerCall,
+  managerCallTls,
   manager64InFlight,
+  sharedDictCall,
+  sharedDict64InFlight,
   managerPythonTask,
   managerPythonConnect,
   rpcStream,
   taskQueueWorkers,
   taskQueuePool,
+  enginePut,
+  engineGet,
+  engineRoundTrip,
+  engineTasks,
   pickleRequest,
   pickleRows,
 ];

@@ -4,7 +4,7 @@
 // primes in each, and send the counts back. Half-way one worker is killed, and nothing is lost.
 
 import { Queue } from "@manyhands/concurrency/coroutine";
-import { BaseManager } from "@manyhands/concurrency/distributed";
+import { BaseManager, TaskQueue } from "@manyhands/concurrency/distributed";
 import { type Address, ConnectionLostError } from "@manyhands/concurrency/ipc";
 import { cpuCount, Process } from "@manyhands/concurrency/process";
 import { Thread } from "@manyhands/concurrency/thread";
@@ -19,7 +19,8 @@ const HELP =
   --blocks N      in so many blocks (200)
   --processes N   worker processes (4)
   --threads N     worker threads (2)
-  --no-kill       let everybody live`;
+  --no-kill       let everybody live
+  --engine URL    keep the blocks on NATS, such as nats://127.0.0.1:4222, in place of a manager`;
 
 /** How many primes there are below a power of ten: the count is checked against it. */
 const KNOWN_COUNTS: Record<number, number> = {
@@ -70,12 +71,13 @@ function isPrime(n: number): boolean {
   return true;
 }
 
-/** A worker: takes blocks until the master is gone. It knows nothing but an address and a key. */
-export async function work(worker: string, address: Address, authkey: string): Promise<void> {
+/** A worker: takes blocks until the master is gone. It knows nothing but a place. */
+export async function work(worker: string, place: Place): Promise<void> {
+  if ("servers" in place) return await workOnEngine(worker, place);
   const Client = BaseManager
     .register("getBlocks", { proxyType: Queue<Block> })
     .register("getReports", { proxyType: Queue<Report> });
-  await using manager = new Client({ address, authkey });
+  await using manager = new Client(place);
   await manager.connect();
   const [blocks, reports] = [await manager.getBlocks(), await manager.getReports()];
   try {
@@ -88,6 +90,30 @@ export async function work(worker: string, address: Address, authkey: string): P
   } catch (error) {
     if (!(error instanceof ConnectionLostError)) throw error;
   }
+}
+
+/** After so long without a sign of life of a worker its block is given to another one. */
+const LEASE_MS = 3_000;
+
+/** Where the blocks are with `--engine`. */
+interface EnginePlace {
+  servers: string;
+  queue: string;
+}
+
+/** Only with `--engine` the client of NATS is loaded. */
+async function openEngine({ servers, queue }: EnginePlace) {
+  const { natsEngine } = await import("@manyhands/concurrency/distributed/nats");
+  return natsEngine({ servers }, { queue, leaseMs: LEASE_MS });
+}
+
+/** A worker of an engine: takes blocks until there will be no more. */
+async function workOnEngine(worker: string, place: EnginePlace): Promise<void> {
+  await using queue = new TaskQueue<Block, Report>({ engine: await openEngine(place) });
+  await queue.work(async ({ number: block, from, to }, lease) => {
+    await lease.progress({ worker, block });
+    return { worker, block, primes: countPrimes(from, to) };
+  });
 }
 
 function readNumber(name: string, text: string, least: number): number {
@@ -107,6 +133,59 @@ interface DemoOptions {
   processCount: number;
   threadCount: number;
   kill: boolean;
+  /** The servers that keep the blocks, in place of a manager here. */
+  engine: string | undefined;
+}
+
+/** What a worker needs to know: where a manager is, or an engine. */
+type Place = { address: Address; authkey: string } | EnginePlace;
+
+/** Who has the blocks. */
+interface Home extends AsyncDisposable {
+  place: Place;
+  /** The same for people, and for permissions. */
+  hosts: string;
+  put(block: Block): void;
+}
+
+/** A manager here, which lends the two queues. */
+function openManager(): Home {
+  const authkey = crypto.randomUUID();
+  const server = new Master({ authkey }).getServer();
+  const { address } = server;
+  return {
+    place: { address, authkey },
+    hosts: `${address.hostname}:${address.port}`,
+    put: (block) => blocks.putNowait(block),
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+/** An engine elsewhere: what becomes of a block is what becomes of a task. */
+async function openHome(servers: string): Promise<Home> {
+  const place = { servers, queue: `demo-${crypto.randomUUID()}` };
+  const engine = await openEngine(place);
+  const queue = new TaskQueue<Block, Report>({ engine });
+  const onProgress = (report: unknown): void => reports.putNowait(report as Report);
+  const follow = async (block: Block): Promise<void> => {
+    const task = await queue.put(block, { retries: 3, onProgress });
+    reports.putNowait(await task.result());
+  };
+  return {
+    place,
+    hosts: servers.replace(/^\w+:\/\//, ""),
+    put: (block) => void follow(block).catch(stop),
+    [Symbol.asyncDispose]: async () => {
+      await queue.shutdown();
+      await engine.destroy();
+      await queue[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function stop(error: Error): never {
+  console.error(error.message);
+  Deno.exit(1);
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
@@ -115,24 +194,23 @@ async function runDemo(options: DemoOptions): Promise<void> {
   const oneProcessMs = await timeOneProcess(below);
   console.log(`One process: ${seconds(oneProcessMs)}.`);
 
-  const authkey = crypto.randomUUID();
-  await using server = new Master({ authkey }).getServer();
-  const { hostname, port } = server.address;
+  const { engine } = options;
+  const home = engine === undefined ? openManager() : await openHome(engine);
   console.log(
-    `Master on ${hostname}:${port}; ${processCount} worker processes and ${threadCount} threads join.`,
+    `Master on ${home.hosts}; ${processCount} worker processes and ${threadCount} threads join.`,
   );
-  const processes = await startProcesses(processCount, server.address, authkey);
-  const threads = await startThreads(threadCount, server.address, authkey);
+  const processes = await startProcesses(processCount, home);
+  const threads = await startThreads(threadCount, home);
   const start = performance.now();
   const size = Math.ceil(below / blockCount);
   for (let number = 0; number < blockCount; number++) {
     const from = number * size;
-    blocks.putNowait({ number, from, to: Math.min(from + size, below) });
+    home.put({ number, from, to: Math.min(from + size, below) });
   }
   const outcome = await collect(options, processes);
   const ms = performance.now() - start;
 
-  await server.shutdown();
+  await home[Symbol.asyncDispose]();
   await Promise.all([...processes, ...threads].map((worker) => worker.join()));
   summarise(options, outcome, oneProcessMs, ms);
 }
@@ -150,36 +228,28 @@ async function timeOneProcess(below: number): Promise<number> {
   return performance.now() - start;
 }
 
-async function startProcesses(
-  count: number,
-  address: Address,
-  authkey: string,
-): Promise<Process[]> {
+async function startProcesses(count: number, { place, hosts }: Home): Promise<Process[]> {
   const processes = Array.from({ length: count }, (_, i) => {
     const name = `process ${i + 1}`;
     return new Process({
       module: import.meta.url,
       target: work,
-      args: [name, address, authkey],
+      args: [name, place] as [string, Place],
       name,
-      permissions: { net: [`${address.hostname}:${address.port}`] },
+      permissions: { net: hosts.split(",") },
     });
   });
   await Promise.all(processes.map((process) => process.start()));
   return processes as unknown as Process[];
 }
 
-async function startThreads(
-  count: number,
-  address: Address,
-  authkey: string,
-): Promise<Thread<typeof work>[]> {
+async function startThreads(count: number, { place }: Home): Promise<Thread<typeof work>[]> {
   const threads = Array.from({ length: count }, (_, i) => {
     const name = `thread ${i + 1}`;
     return new Thread({
       module: import.meta.url,
       target: work,
-      args: [name, address, authkey],
+      args: [name, place] as [string, Place],
       name,
     });
   });
@@ -304,7 +374,7 @@ function seconds(ms: number): string {
 
 if (import.meta.main) {
   const options = parseArgs(Deno.args, {
-    string: ["below", "blocks", "processes", "threads"],
+    string: ["below", "blocks", "processes", "threads", "engine"],
     boolean: ["help", "kill"],
     negatable: ["kill"],
     default: { below: "10000000", blocks: "200", processes: "4", threads: "2", kill: true },
@@ -320,5 +390,6 @@ if (import.meta.main) {
     processCount: readNumber("processes", options.processes, 1),
     threadCount: readNumber("threads", options.threads, 0),
     kill: options.kill,
+    engine: options.engine,
   });
 }

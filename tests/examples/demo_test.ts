@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { leakTest } from "../support/leaks.ts";
+import { natsTest, startNatsServer } from "../support/nats_server.ts";
 import { runExample } from "../support/run_example.ts";
 
 const SMALL = ["--below", "1000000", "--blocks", "40", "--processes", "2", "--threads", "1"];
@@ -23,6 +24,15 @@ leakTest("examples/demo.ts lets everybody live with --no-kill", async () => {
   assertEquals(code, 0, stdout);
   assertEquals(/Killed/.test(stdout), false);
   assertStringIncludes(stdout, "tasks redone: 0\n");
+});
+
+natsTest("examples/demo.ts does the same on NATS", async () => {
+  await using server = await startNatsServer();
+  const { code, stdout } = await runExample("demo", { args: [...SMALL, "--engine", server.url] });
+  assertEquals(code, 0, stdout);
+  assertMatch(stdout, /^Killed process \d \(SIGKILL, pid \d+\) while it counts block \d+\.$/m);
+  assertStringIncludes(stdout, "\nlost: 0\n");
+  assertStringIncludes(stdout, "primes below 1,000,000: 78,498 (right)");
 });
 
 leakTest("examples/demo.ts refuses what it does not know", async () => {

@@ -1,7 +1,8 @@
 import type { Problem } from "./_problem.ts";
 import { ROOMS } from "./_project.ts";
 
-// The only folder inside of a topic.
+// The only folder inside of a topic. Its files stand beside those of the topic, since an engine is one: what is
+// called "nats_….ts" there belongs to the entry point "nats.ts", which is for it what a mod.ts is for a topic.
 const INNER_FOLDER = "distributed/engines";
 
 /** Programs: entry points from which nothing is imported. */
@@ -22,8 +23,11 @@ export function findInnerFolders(files: readonly string[]): Problem[] {
 export function findModProblems(texts: ReadonlyMap<string, string>): Problem[] {
   const problems: Problem[] = [];
   const folders = new Set([...texts.keys()].filter(isInRoom).map(folderOf).filter(isFolder));
-  for (const folder of folders) {
-    const where = `${folder}/mod.ts`;
+  const entries = [...folders].flatMap((folder) =>
+    folder === INNER_FOLDER ? engineEntries(texts) : [`${folder}/mod.ts`]
+  );
+  for (const where of entries) {
+    const folder = folderOf(where);
     const text = texts.get(where);
     if (text === undefined) {
       problems.push({ where, message: "is missing" });
@@ -49,6 +53,7 @@ export function findModProblems(texts: ReadonlyMap<string, string>): Problem[] {
     problems.push(...findDisorder(where, exported));
     for (const path of texts.keys()) {
       if (folderOf(path) !== folder || !isPublic(path) || path === where) continue;
+      if (folder === INNER_FOLDER && entryOfEngine(path) !== where) continue;
       if (PROGRAMS.includes(path)) continue;
       const file = path.slice(folder.length + 1);
       if (exported.includes(file)) continue;
@@ -104,9 +109,27 @@ export function findExportProblems(
   return problems;
 }
 
-/** `process/cpu_count.ts` is `./process/cpu-count`, and a `mod.ts` is its folder. */
+/** The entry points that the files of the engines need. */
+function engineEntries(texts: ReadonlyMap<string, string>): string[] {
+  const files = [...texts.keys()].filter((path) =>
+    folderOf(path) === INNER_FOLDER && isPublic(path)
+  );
+  return [...new Set(files.map(entryOfEngine))];
+}
+
+/** The file of an engine belongs to the one that is called as its first word. */
+function entryOfEngine(path: string): string {
+  const name = path.slice(INNER_FOLDER.length + 1).replace(/\.ts$/, "");
+  return `${INNER_FOLDER}/${name.split("_", 1)[0]}.ts`;
+}
+
+/**
+ * `process/cpu_count.ts` is `./process/cpu-count`, a `mod.ts` is its folder, and what is in the folder of the engines
+ * stands beside the rest of the topic.
+ */
 function entryNameOf(file: string): string {
-  const path = file.replace(/\.ts$/, "").replace(/(^|\/)mod$/, "").replaceAll("_", "-");
+  const path = file.replace(`${INNER_FOLDER}/`, `${folderOf(INNER_FOLDER)}/`).replace(/\.ts$/, "")
+    .replace(/(^|\/)mod$/, "").replaceAll("_", "-");
   return path === "" ? "." : `./${path}`;
 }
 

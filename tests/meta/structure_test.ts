@@ -184,6 +184,37 @@ Deno.test("findModProblems() tells a topic that the top does not export as a nam
   assertEquals(check(undefined), ["is missing"]);
 });
 
+Deno.test("findModProblems() wants one entry point for the files of each engine", () => {
+  const check = (entry: string | undefined): string[] =>
+    messages(
+      textsWith({
+        "mod.ts": '/** Top. */\nexport * as distributed from "./distributed/mod.ts";\n' +
+          'export * as ipc from "./ipc/mod.ts";\n',
+        "distributed/mod.ts": "/** A. */\n",
+        "distributed/engines/nats.ts": entry,
+        "distributed/engines/nats_lock.ts": "",
+        "distributed/engines/_nats_key.ts": "",
+      }),
+    );
+  assertEquals(check('/** A. */\nexport * from "./nats_lock.ts";\n'), []);
+  assertEquals(check("/** A. */\n"), ['must export "./nats_lock.ts"']);
+  assertEquals(check(undefined), ["is missing"]);
+  assertEquals(check('export * from "./nats_lock.ts";\n'), ["must begin with a module comment"]);
+});
+
+Deno.test("findExportProblems() puts the files of engines beside those of the topic", () => {
+  const files = ["distributed/engines/nats.ts", "distributed/engines/nats_lock.ts"];
+  const good = {
+    "./distributed/nats": "./distributed/engines/nats.ts",
+    "./distributed/nats-lock": "./distributed/engines/nats_lock.ts",
+  };
+  assertEquals(findExportProblems(files, good), []);
+  const { "./distributed/nats-lock": _taken, ...without } = good;
+  assertEquals(findExportProblems(files, without).length, 1);
+  const inner = { ...without, "./distributed/engines/nats-lock": good["./distributed/nats-lock"] };
+  assertEquals(findExportProblems(files, inner).length, 1);
+});
+
 Deno.test("findExportProblems() tells entries that are missing, lead nowhere or are misnamed", () => {
   const files = ["mod.ts", "ipc/mod.ts", "ipc/r_lock.ts", "ipc/_frame.ts"];
   const good = { ".": "./mod.ts", "./ipc": "./ipc/mod.ts", "./ipc/r-lock": "./ipc/r_lock.ts" };

@@ -42,6 +42,11 @@ export class Consumer implements AsyncDisposable {
     return new Consumer(folder, registry);
   }
 
+  /** Where a file of the project is. */
+  path(name: string): string {
+    return `${this.#folder}/${name}`;
+  }
+
   /** Runs `deno` in the project's folder. */
   deno(...args: string[]): Promise<ConsumerResult> {
     return this.#run(Deno.execPath(), args);
