@@ -8,7 +8,8 @@
  * | the work | use |
  * | --- | --- |
  * | waits, on one event loop | `coroutine` |
- * | computes, or must be stoppable, or must have few permissions | `process` |
+ * | computes | `thread` |
+ * | must be stoppable for certain, or must have few permissions; another program | `process` |
  * | two processes that talk | `ipc` |
  * | more than one machine | `distributed` |
  *
