@@ -1,4 +1,10 @@
-import { BaseManager, serveTasks, type TaskCall, TaskQueue } from "../../distributed/mod.ts";
+import {
+  BaseManager,
+  EngineUnavailableError,
+  serveTasks,
+  type TaskCall,
+  TaskQueue,
+} from "../../distributed/mod.ts";
 import type { Address } from "../../ipc/mod.ts";
 import * as jobs from "./jobs.ts";
 
@@ -19,7 +25,14 @@ export async function serveManager(address: Address, authkey: string): Promise<v
   await server.serveForever();
 }
 
+/** One who comes when everybody has gone home is told nothing. A manager that was killed is back before. */
+const RECONNECT_MS = 30_000;
+
 /** A worker of a manager or of a pool, until there is nothing more to do. */
 export async function work(name: string, address: Address, authkey: string): Promise<void> {
-  await serveTasks({ name, address, authkey, module: jobs });
+  try {
+    await serveTasks({ name, address, authkey, module: jobs, reconnectMs: RECONNECT_MS });
+  } catch (error) {
+    if (!(error instanceof EngineUnavailableError)) throw error;
+  }
 }
