@@ -37,6 +37,9 @@ const HEADER_ROOM = 1_024;
 /** Who waits for long looks whether something is there that has ended. */
 export const SWEEP_MS = 2_000;
 
+/** So many tasks are looked after at a time. */
+const MOST_SWEPT = 200;
+
 /** What changes at this moment is looked at again after so long. */
 const AGAIN_MS = 20;
 
@@ -132,6 +135,10 @@ export class NatsQueue {
     return await this.api.tryStore(subject, task.body, taskHeaders(task, place));
   }
 
+  get #isOld(): boolean {
+    return /^v?(1|2\.\d)\./.test(this.api.client.nc.info?.version ?? "");
+  }
+
   /** The unfinished task of a name. */
   async findTask(action: string, id: string): Promise<KeptTask | undefined> {
     const query = { last_by_subj: this.names.anyTask(id) };
@@ -168,21 +175,17 @@ export class NatsQueue {
 
   /** Takes a task that has ended out of the queue. */
   async drop(action: string, { kind, level, seq }: KeptTask): Promise<void> {
-    const { tasks } = this.names;
-    // The first frees one that a worker has or had, the second one that nobody has taken; older servers take the first
-    // for both, and only then count right.
-    await this.api.confirm(
-      action,
-      replyTo(tasks, this.names.consumer(kind, level), seq),
-      "+ACK",
-      {},
-    );
+    const reply = replyTo(this.names.tasks, this.names.consumer(kind, level), seq);
+    // This frees one that a worker has or had. Servers before 2.10 only count right when it is said of one that nobody
+    // has taken as well; later ones do not answer then.
+    if (this.#isOld) await this.api.confirm(action, reply, "+ACK", {});
+    else this.api.client.nc.publish(reply, "+ACK");
     await this.#delete(action, seq);
   }
 
   /**
-   * Takes out what has ended, and is there again: a server that was killed may come back with tasks that were taken out
-   * just before, though it knows that their ends were confirmed. Nobody would ever get them.
+   * Looks after tasks that nobody would ever get: a server that was killed may come back with tasks that were taken out
+   * just before, though it knows that they were confirmed, or may take for confirmed what was not.
    */
   async sweep(action: string): Promise<void> {
     try {
@@ -202,15 +205,47 @@ export class NatsQueue {
       ),
     ];
     for (const { subjects, ...place } of kinds) {
-      const { ack_floor } = await this.consumer(action, place);
-      for (let seq = 1;;) {
+      const { ack_floor, delivered } = await this.consumer(action, place);
+      for (let seq = 1, count = 0; count < MOST_SWEPT; count++) {
         const query = { seq, next_by_subj: subjects };
         const message = await this.api.find(action, names.tasks, query);
-        if (message === undefined || message.seq > ack_floor.stream_seq) break;
-        await this.#delete(action, message.seq);
+        if (message === undefined || message.seq > delivered.stream_seq) break;
+        if (message.seq <= ack_floor.stream_seq) await this.#rescue(action, message);
+        else await this.#dropEnded(action, message);
         seq = message.seq + 1;
       }
     }
+  }
+
+  /** A task whose end was kept, and not confirmed. */
+  async #dropEnded(action: string, message: StreamMessage): Promise<void> {
+    const task = readTask(message);
+    if (task === undefined) return;
+    const end = await this.findOutcome(action, task.id, task.producer);
+    if (end !== undefined) await this.drop(action, task);
+  }
+
+  /** A task that its consumer takes for confirmed: it goes, or, when it has no end, comes again as a new one. */
+  async #rescue(action: string, message: StreamMessage): Promise<void> {
+    const task = readTask(message);
+    if (task === undefined) return;
+    const end = await this.findOutcome(action, task.id, task.producer);
+    if (end === undefined) {
+      const headers = createHeaders();
+      for (const [name, value] of message.headers) {
+        if (!name.startsWith("Nats-")) headers.set(name, value);
+      }
+      // Several may come to this at a time.
+      headers.set(MESSAGE_ID, `rescue.${task.seq}`);
+      try {
+        await this.api.store(action, message.subject, message.body, { headers });
+      } catch (error) {
+        // There is no place for it now: it is rescued later.
+        if (isApiError(error)) return;
+        throw error;
+      }
+    }
+    await this.#delete(action, task.seq);
   }
 
   async #delete(action: string, seq: number): Promise<void> {

@@ -54,11 +54,13 @@ export class TaskTaker {
   readonly #getters = new Set<Getter>();
   readonly #fetched: NatsLease[] = [];
   #giveBackTimer: ReturnType<typeof setTimeout> | undefined;
+  #givingBack: Promise<void> | undefined;
   readonly #working = new Set<Promise<unknown>>();
   /** Whether there are delayed tasks; only then they are asked for. */
   #hasDelayed = true;
   #lookedMs = -Infinity;
   #notices = 0;
+  #sweptMs = -Infinity;
   #isOver = false;
 
   constructor(host: TakerHost, options: { prefetch: number; patienceMs: number }) {
@@ -149,6 +151,7 @@ export class TaskTaker {
       if (unknown === undefined) {
         trouble = undefined;
         if (!isAgain && (isLast || now >= endMs - 1)) throw emptyError();
+        if (!isAgain) this.#sweep(now);
         continue;
       }
       trouble ??= { sinceMs: now, why: unknown, count: 0 };
@@ -170,6 +173,8 @@ export class TaskTaker {
     if (!client.isConnected) {
       return [{ kind: "unknown", why: `there is no connection to ${client.servers}` }];
     }
+    // What is given back comes before what is behind it.
+    await this.#givingBack;
     await this.#lookForDelayed();
     const consumers = this.#consumers();
     const isSingle = consumers.length === 1 && this.#prefetch === 1;
@@ -294,7 +299,9 @@ export class TaskTaker {
   /** It was fetched together with others, and waits here, though not for long. */
   #keep(lease: NatsLease): void {
     this.#fetched.push(lease);
-    this.#giveBackTimer ??= setTimeout(() => void this.#giveBackFetched(), LONG_MS);
+    this.#giveBackTimer ??= setTimeout(() => {
+      this.#givingBack = this.#giveBackFetched();
+    }, LONG_MS);
   }
 
   /** What runs takes long: others may be free for what waits behind it. */
@@ -312,6 +319,15 @@ export class TaskTaker {
     const levels = [...settings.priorities.keys()].map((level) => names.consumer("t", level));
     // A delayed task was put before those that wait.
     return this.#hasDelayed ? [names.consumer("z", 0), ...levels] : levels;
+  }
+
+  /** Who has waited for long in vain looks whether there is something that nobody would ever get. */
+  #sweep(now: number): void {
+    if (now - this.#sweptMs < SLICE_MS) return;
+    this.#sweptMs = now;
+    const working: Promise<unknown> = this.#host.queue.sweep(ACTION).catch(() => {})
+      .finally(() => this.#working.delete(working));
+    this.#working.add(working);
   }
 
   async #lookForDelayed(): Promise<void> {

@@ -38,8 +38,11 @@ export interface GatherOptions {
 }
 
 /** After the last answer nobody waits for longer than this, or a few times as long as an answer takes. */
-const STALL_MS = 30;
+const STALL_MS = 40;
 const STALL_ROUNDS = 4;
+
+/** Those who have answered before may be busy. */
+const BUSY_MS = 250;
 
 /** Everybody's ear and mouth. */
 export class TalkChannel {
@@ -50,6 +53,8 @@ export class TalkChannel {
   readonly #subscription: Subscription;
   /** Ends the waits for answers. */
   readonly #gathering = new Set<() => void>();
+  /** How many have answered lately to the question who is there. */
+  #others = 1;
 
   constructor(
     api: NatsApi,
@@ -90,11 +95,13 @@ export class TalkChannel {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     this.#gathering.add(resolve);
     const begin = performance.now();
-    let stallMs = Infinity;
+    const expected = talk.kind === "who" ? this.#others : 0;
+    let roundMs = Infinity;
     let timer = setTimeout(resolve, mostMs);
     const listen = (): void => {
       const leftMs = mostMs - (performance.now() - begin);
       clearTimeout(timer);
+      const stallMs = Math.max(answers.length < expected ? BUSY_MS : STALL_MS, roundMs);
       timer = setTimeout(resolve, Math.max(0, Math.min(leftMs, stallMs)));
     };
     const inbox = this.#api.inbox();
@@ -112,7 +119,7 @@ export class TalkChannel {
       this.#nc.publish(this.#subject, this.#form(talk), { reply: inbox });
       // How long the way is, so that answers from far away are waited for.
       void this.#nc.flush().then(() => {
-        stallMs = Math.max(STALL_MS, STALL_ROUNDS * (performance.now() - begin));
+        roundMs = STALL_ROUNDS * (performance.now() - begin);
         listen();
       }, () => resolve());
       await over;
@@ -121,6 +128,7 @@ export class TalkChannel {
       clearTimeout(timer);
       if (!this.#nc.isClosed()) subscription.unsubscribe();
     }
+    if (talk.kind === "who") this.#others = answers.length;
     return answers;
   }
 

@@ -221,7 +221,11 @@ export class NatsEngine implements TaskEngine {
     await (await this.#member.open()).introduce(worker);
   }
 
-  /** A connection keeps the process alive as it is. */
+  /**
+   * Does nothing: a connection keeps the process alive as it is.
+   *
+   * @returns Does nothing either.
+   */
   hold(): () => void {
     return () => {};
   }

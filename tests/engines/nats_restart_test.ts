@@ -63,6 +63,7 @@ natsTest(
     }
     assertEquals(values.toSorted(), [2, 3, 4, "later"]);
     assertEquals(values.filter((value) => typeof value === "number"), [2, 3, 4]);
+    await later.join({ timeoutMs: PATIENCE_MS });
     const { done, failed, unfinished } = await later.statistics();
     assertEquals({ done, failed, unfinished }, { done: 5, failed: 1, unfinished: 0 });
   },
