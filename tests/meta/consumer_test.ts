@@ -1,5 +1,5 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Consumer, type ConsumerResult } from "../publish/_consumer.ts";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { Consumer } from "../publish/_consumer.ts";
 import { packProject, startRegistry } from "../support/jsr_registry.ts";
 import { leakTest } from "../support/leaks.ts";
 
@@ -91,86 +91,136 @@ leakTest(
   },
 );
 
-// What `deno pack` makes, in a folder node_modules.
+// What `deno pack` makes for npm, in a folder node_modules.
 
-const WORKING = `
-import { Queue } from "${NAME}/coroutine";
-import { BaseManager } from "${NAME}/distributed";
-import { connect, Listener } from "${NAME}/ipc";
-import { run } from "${NAME}/process";
-import { Lock, SharedArray } from "${NAME}/thread";
+/** It names the classes as types only, so nobody has loaded them before they arrive. */
+const TARGETS = `
+import type { Lock as SharedLock, Queue } from "${NAME}/ipc";
+import type { Lock, Value } from "${NAME}/thread";
 
-const tasks = new Queue<number>();
-const Master = BaseManager.register("getTasks", { callable: () => tasks });
-await using server = new Master({ address: "127.0.0.1:0", authkey: "key" }).getServer();
-const Client = BaseManager.register("getTasks", { proxyType: Queue<number> });
-await using client = new Client({ address: server.address, authkey: "key" });
-await client.connect();
-await tasks.put(1);
-console.log("distributed", await (await client.getTasks()).get());
+export const square = (n: number): number => n * n;
 
-await using listener = new Listener("127.0.0.1:0", { authkey: "key" });
-const [here, there] = await Promise.all([
-  listener.accept(),
-  connect(listener.address, { authkey: "key" }),
-]);
-await here.send(2);
-console.log("ipc", await there.recv());
-await Promise.all([here.close(), there.close()]);
+export function fail(): never {
+  throw new RangeError("far away");
+}
 
-const numbers = new SharedArray("int32", 1);
-using _ = new Lock().holdSync();
-numbers.set(0, 3);
-console.log("thread", numbers.get(0));
+export async function put(queue: Queue<number>, lock: SharedLock): Promise<void> {
+  using _ = await lock.hold();
+  await queue.put(1);
+}
 
-const { returnCode } = await run(["deno", "--version"], { stdout: "devnull" });
-console.log("process", returnCode);
+export function increase(value: Value<"int32">, lock: Lock): void {
+  using _ = lock.holdSync();
+  value.value++;
+}
+
+export const scores = (): Map<string, number> => new Map([["Bob", 8]]);
 `;
 
 const STARTING = `
-import { Process } from "${NAME}/process";
-import { Thread } from "${NAME}/thread";
+import { BaseManager, Manager } from "${NAME}/distributed";
+import { Lock as SharedLock, Queue } from "${NAME}/ipc";
+import { fork, Pool, Process, waitPid } from "${NAME}/process";
+import { Lock, setExcepthook, Thread, ThreadPool, Value } from "${NAME}/thread";
+import { fail, increase, put, scores, square } from "./targets.ts";
 
-export function square(n: number): number {
-  return n * n;
+const forked = { by: Deno.pid };
+const pid = await fork({ state: forked });
+if (pid === 0) Deno.exit(forked.by === Deno.ppid ? 42 : 1);
+console.log("fork", (await waitPid(pid)).exitCode);
+
+setExcepthook(() => {});
+const module = import.meta.resolve("./targets.ts");
+await using queue = new Queue<number>();
+await using shared = new SharedLock();
+const value = new Value("int32", 0);
+const lock = new Lock();
+
+async function result(started: Process | Thread): Promise<unknown> {
+  await started.start();
+  return await started.result().catch(String);
 }
 
-if (import.meta.main) {
-  for (const Kind of [Process, Thread]) {
-    const one = new Kind({ module: import.meta.url, target: square, args: [7] });
-    const end = one.start().then(() => one.result());
-    console.log(await end.catch((error) => error.name));
-  }
+console.log(
+  "Process",
+  await result(new Process({ module, target: square, args: [7] })),
+  await result(new Process({ module, target: put, args: [queue, shared] })),
+  await result(new Process({ module, target: fail, stderr: "null" })),
+);
+for (const kind of [{}, { killable: true }, { permissions: "none" }] as const) {
+  console.log(
+    "Thread",
+    await result(new Thread({ module, target: square, args: [7], ...kind })),
+    await result(new Thread({ module, target: increase, args: [value, lock], ...kind })),
+    await result(new Thread({ module, target: fail, ...kind })),
+  );
 }
+await result(new Thread({ module, target: put, args: [queue, shared] }));
+{
+  await using pool = new Pool(2, { module });
+  console.log("Pool", await pool.map(square, [1, 2, 3]));
+  await pool.apply(put, [queue, shared]);
+}
+{
+  await using pool = new ThreadPool(2, { module });
+  console.log("ThreadPool", await pool.map(square, [1, 2, 3]));
+  await pool.apply(put, [queue, shared]);
+  await pool.apply(increase, [value, lock]);
+}
+console.log("put", await queue.qsize(), "increased", value.value);
+{
+  await using manager = await Manager();
+  const list = await manager.list([1, 2]);
+  console.log("Manager", await list.pop());
+}
+const Scores = BaseManager.register("scores", { callable: scores });
+await using manager = new Scores({ address: "127.0.0.1:0", authkey: "key", module });
+await manager.start();
+console.log("BaseManager", await (await manager.scores()).get("Bob"));
 `;
 
-leakTest(
-  "a project that has the package of deno pack uses what starts neither processes nor threads",
-  async () => {
-    await using registry = await startRegistry([]);
-    await using consumer = await Consumer.create(registry, {
-      "deno.json": JSON.stringify({ nodeModulesDir: "manual" }),
-      "package.json": JSON.stringify({ dependencies: { [NAME]: "0.1.0" } }),
-      "working.ts": WORKING,
-      "starting.ts": STARTING,
-    });
-    await installPacked(consumer.path("node_modules/@manyhands/concurrency"));
-    const net = "--allow-net=127.0.0.1";
-    const run = (...args: string[]): Promise<ConsumerResult> =>
-      consumer.deno("run", "--no-prompt", "--allow-read=.", net, "--allow-run=deno", ...args);
-    const working = await run("working.ts");
-    assertEquals(
-      [working.code, working.stdout],
-      [0, "distributed 1\nipc 2\nthread 3\nprocess 0\n"],
-      working.stderr,
-    );
-    // Modules that are named in strings, for a child or a thread to load, are not renamed to .js by deno pack.
-    const starting = await run("starting.ts");
-    assertEquals(starting.stdout, "ProcessDiedError\nThreadDiedError\n", starting.stderr);
-    assertMatch(starting.stderr, /Unable to load .*\/process\/_child\.ts/);
-    assertMatch(starting.stderr, /Unable to load .*\/thread\/_bootstrap\.ts/);
-  },
-);
+const STARTED = `fork 42
+Process 49 undefined RangeError: far away
+${"Thread 49 undefined RangeError: far away\n".repeat(3)}Pool [ 1, 4, 9 ]
+ThreadPool [ 1, 4, 9 ]
+put 4 increased 4
+Manager 2
+BaseManager 8
+`;
+
+leakTest("a project that has the package of deno pack starts processes and threads", async () => {
+  await using registry = await startRegistry([]);
+  await using consumer = await Consumer.create(registry, {
+    "package.json": JSON.stringify({ dependencies: { [NAME]: "0.1.0" } }),
+    "main.ts": FIVE_ROOMS,
+    "targets.ts": TARGETS,
+    "starting.ts": STARTING,
+  });
+  const folder = consumer.path(`node_modules/${NAME}`);
+  await installPacked(folder);
+  // A module that no other one imports, be it the type of something in it, is not made JavaScript.
+  assertEquals(await findTypeScript(folder), []);
+  const checked = await consumer.deno("check", "main.ts", "starting.ts");
+  assertEquals(checked.code, 0, checked.stderr);
+  const run = (...args: string[]) => consumer.deno("run", "--no-prompt", ...FLAGS, ...args);
+  for (const config of ["deno.json", "package.json"]) {
+    if (config === "package.json") await Deno.remove(consumer.path("deno.json"));
+    const rooms = await run("main.ts");
+    assertEquals([rooms.code, rooms.stdout], [0, "10 a process\ntrue\n"], rooms.stderr);
+    const { code, stdout, stderr } = await run("--unstable-worker-options", "starting.ts");
+    assertEquals([code, stdout], [0, STARTED], `with ${config}: ${stderr}`);
+  }
+});
+
+/** The modules of a folder that are no JavaScript. */
+async function findTypeScript(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) found.push(...await findTypeScript(`${folder}/${name}`));
+    else if (/(?<!\.d)\.ts$/.test(name)) found.push(`${folder}/${name}`);
+  }
+  return found;
+}
 
 /** Packs the project, and unpacks it into a folder. */
 async function installPacked(folder: string): Promise<void> {

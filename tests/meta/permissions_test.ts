@@ -64,19 +64,6 @@ const PROGRAMS: Readonly<Record<string, RowProgram>> = {
       await pool.terminate();`,
     prints: "[ 16 ]",
   },
-  "`coroutine`": {
-    rooms: ["coroutine"],
-    code: `
-      const pool = new coroutine.Pool(2);
-      console.log(await pool.map((n: number) => n * n, [2]));
-      await pool.terminate();`,
-    prints: "[ 4 ]",
-  },
-  "`process`, and `ipc.Queue` passed to a child": {
-    rooms: ["process", "ipc"],
-    code: PROCESS_CODE,
-    prints: "7 given\n25",
-  },
   "`Process`, `Pool`, and what is passed to their children": {
     rooms: ["process", "ipc"],
     code: PROCESS_CODE,
@@ -165,6 +152,20 @@ const PROGRAMS: Readonly<Record<string, RowProgram>> = {
     prints: "36",
     beside: [],
   },
+  "`natsEngine`, `NatsDict`, `NatsLock`, `NatsEvent`, `NatsCounter`": {
+    rooms: ["distributed"],
+    code: `
+      const nats = await import(${JSON.stringify(new URL("distributed/engines/nats.ts", ROOT))});
+      const options = { servers: "127.0.0.1:PORT", patienceMs: 1 };
+      await using queue = new distributed.TaskQueue<number>({ engine: nats.natsEngine(options, { queue: "q" }) });
+      const nobody = (error: unknown) => {
+        if (error instanceof Deno.errors.NotCapable) throw error;
+      };
+      await queue.put(1, { timeoutMs: 1 }).catch(nobody);
+      await nats.openNats(options).catch(nobody);
+      console.log("nobody is there");`,
+    prints: "nobody is there",
+  },
   "`TaskQueue`, `readStatus`": {
     rooms: ["distributed"],
     code: `
@@ -236,14 +237,6 @@ const PROGRAMS: Readonly<Record<string, RowProgram>> = {
     prints: "over a socket",
     ignore: Deno.build.os === "windows",
   },
-  "`thread`": {
-    rooms: ["thread"],
-    code: `
-      await using thread_ = new thread.Thread({ module: import.meta.url, target: square, args: [3] });
-      await thread_.start();
-      console.log(await thread_.result());`,
-    prints: "9",
-  },
   "a `niceness` for a `Process`": {
     rooms: ["process"],
     code: `
@@ -266,26 +259,6 @@ const PROGRAMS: Readonly<Record<string, RowProgram>> = {
       console.log((await process.pipeline(commands, told)).stdout.trim().split("\\n")[1]);`,
     prints: "ran\n3\n2",
     ignore: Deno.build.os === "windows",
-  },
-  "`BaseManager.getServer()`": {
-    rooms: ["distributed"],
-    code: `
-      ${ADDRESS}
-      const Manager = distributed.BaseManager.register("square", { callable: () => 1 });
-      await using server = new Manager({ address, authkey }).getServer();
-      console.log("listens");`,
-    prints: "listens",
-  },
-  "`BaseManager.connect()`": {
-    rooms: ["distributed"],
-    code: `
-      ${ADDRESS}
-      await using manager = new distributed.BaseManager({ address, authkey });
-      await manager.connect().then(() => console.log("connected"), (error) => {
-        if (error instanceof Deno.errors.NotCapable) throw error;
-        console.log("nobody is there");
-      });`,
-    prints: "nobody is there",
   },
   "`BaseManager.start()`": {
     rooms: ["distributed"],
