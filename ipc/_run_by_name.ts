@@ -25,6 +25,18 @@ export interface Revival {
   ) => { run(): unknown };
 }
 
+/**
+ * The URL of a module of this package that no import leads to: one that another process or thread is told to
+ * import, or that is loaded when it is needed. `deno pack` names the modules `.js` for npm, and says so in import
+ * declarations only.
+ *
+ * @param meta The `import.meta` of the caller.
+ * @param path The module, as the caller would import it.
+ */
+export function ownModule(meta: ImportMeta, path: string): string {
+  return meta.resolve(meta.url.endsWith(".js") ? path.replace(/\.ts$/, ".js") : path);
+}
+
 /** What is to be run. */
 export interface RunNames {
   /** The name of a function. */

@@ -1,7 +1,7 @@
 import { fromFileUrl } from "./_permission_flags.ts";
 
-/** The names that the runtime looks for, in this order. */
-const NAMES = ["deno.json", "deno.jsonc"];
+/** The names that the runtime looks for, in this order; the last one where there is none of the others. */
+const NAMES = [["deno.json", "deno.jsonc"], ["package.json"]];
 
 /** Prints the first of the files that it is given that is there. */
 const PROBE = `
@@ -18,8 +18,9 @@ for (const path of Deno.args) {
 const known = new Map<string, string | undefined>();
 
 /**
- * The configuration file that belongs to a local module: the first one on the way up. A child needs to be
- * told: its main module is no file, so it would look for none, and miss the user's import map.
+ * The configuration file that belongs to a local module: the first one on the way up, else the first
+ * `package.json`. A child needs to be told: its main module is no file, so it would look for none, and miss the
+ * user's import map.
  *
  * Where this process may not read the files, a child that may read just them is asked, once for each
  * directory: that takes the time of one start.
@@ -46,11 +47,14 @@ function findFirst(candidates: readonly string[], program: string | URL): string
 }
 
 function candidatesFrom(directory: URL): string[] {
-  const candidates: string[] = [];
-  for (let at = directory;; at = new URL("..", at)) {
-    for (const name of NAMES) candidates.push(fromFileUrl(new URL(name, at)));
-    if (at.href === new URL("..", at).href) return candidates;
+  const directories = [directory];
+  for (let at = directory; at.href !== new URL("..", at).href;) {
+    at = new URL("..", at);
+    directories.push(at);
   }
+  return NAMES.flatMap((names) =>
+    directories.flatMap((at) => names.map((name) => fromFileUrl(new URL(name, at))))
+  );
 }
 
 function mayRead(path: string): boolean {

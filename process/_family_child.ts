@@ -2,6 +2,7 @@ import { acquireHub, type ChildSession, familyKey, LOOPBACK, releaseHub } from "
 import { referencesIn } from "../ipc/_encoding.ts";
 import type { Place } from "../ipc/_reference.ts";
 import type { WireForm } from "../ipc/_portable.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { formatAddress } from "../ipc/address.ts";
 import type { Boot } from "./_boot.ts";
 import { exitCodeOf, statusAsAsked } from "./_exit_code.ts";
@@ -146,7 +147,7 @@ export class FamilyChild {
  */
 function withIpc(program: TargetProgram | MainProgram): TargetProgram | MainProgram {
   if ("mainModule" in program) return program;
-  return { ...program, modules: [...program.modules, import.meta.resolve("../ipc/mod.ts")] };
+  return { ...program, modules: [...program.modules, ownModule(import.meta, "../ipc/mod.ts")] };
 }
 
 /** Where the objects live that are passed as references, as a permission names it. */

@@ -5,6 +5,7 @@ import { type LineOwner, RemoteLine } from "../coroutine/_remote_line.ts";
 import type { Job, Runner, RunnerPort } from "../coroutine/_runner.ts";
 import { decode, encode } from "../ipc/_encoding.ts";
 import { acquireHub, type ChildSession, type FamilyHub, releaseHub } from "../ipc/_family.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import type { Session } from "../ipc/_session.ts";
 import { decodeError } from "../ipc/_wire_error.ts";
 import { ProtocolError } from "../ipc/errors.ts";
@@ -85,7 +86,7 @@ export class ProcessRunner implements Runner, LineOwner {
     this.#modules = targets.modules.length;
     const processOptions: ProcessOptions<typeof serveWorker> & ProcessInternals = {
       ...options.process,
-      module: import.meta.resolve("./_pool_worker.ts"),
+      module: ownModule(import.meta, "./_pool_worker.ts"),
       target: serveWorker,
       args: [{ initializer, initArgs }],
       name,

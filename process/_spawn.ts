@@ -1,3 +1,4 @@
+import { ownModule } from "../ipc/_run_by_name.ts";
 import type { Boot } from "./_boot.ts";
 import { findConfig } from "./_config.ts";
 import { mayRun } from "./_may_run.ts";
@@ -34,6 +35,8 @@ export interface TargetProgram {
 export interface MainProgram {
   readonly mainModule: string;
   readonly args: readonly string[];
+  /** A function that runs before it, which must not know: the URL of its module, and its name. */
+  readonly prelude: { readonly module: string; readonly name: string };
 }
 
 /** A child that was spawned. */
@@ -50,18 +53,15 @@ export interface Spawned {
 export function spawnChild(options: SpawnOptions): Spawned {
   const { program, boot, memoryLimitMb, niceness } = options;
   const isMain = "mainModule" in program;
-  // A main module of the user finds its configuration itself.
-  const config = options.config ??
-    (isMain ? undefined : findConfig(program.configModule, chooseProgram(options.executable)));
   const args = [
     "run",
     "--quiet",
     "--no-prompt",
     ...permissionFlags(boot.granted, `127.0.0.1:${boot.port}`),
-    ...(config === undefined ? [] : [`--config=${toPath(config)}`]),
+    ...configFlags(options),
     ...(memoryLimitMb === undefined ? [] : [`--v8-flags=--max-old-space-size=${memoryLimitMb}`]),
     ...(isMain
-      ? [`--preload=${forkedModule()}`, program.mainModule, ...program.args]
+      ? [`--preload=${preludeModule(program.prelude)}`, program.mainModule, ...program.args]
       : [targetModule(program.modules)]),
   ];
   if (niceness !== undefined) allowNiceness();
@@ -82,18 +82,26 @@ export function spawnChild(options: SpawnOptions): Spawned {
   return { child, lifeline };
 }
 
+function configFlags({ program, config, executable }: SpawnOptions): string[] {
+  if (config !== undefined) return [`--config=${toPath(config)}`];
+  // A main module of the user finds its configuration itself.
+  if ("mainModule" in program) return [];
+  const found = findConfig(program.configModule, chooseProgram(executable));
+  if (found === undefined) return [];
+  // The runtime takes no package.json by its path. This is what one that it finds means to it.
+  return [found.endsWith("package.json") ? "--node-modules-dir=manual" : `--config=${found}`];
+}
+
 function targetModule(modules: readonly string[]): string {
-  const child = JSON.stringify(import.meta.resolve("./_child.ts"));
+  const child = JSON.stringify(ownModule(import.meta, "./_child.ts"));
   const importers = modules.map((module) => `() => import(${JSON.stringify(module)})`);
   return toDataUrl(
     `import { runChild } from ${child};\nawait runChild([${importers.join(", ")}]);`,
   );
 }
 
-/** Runs before the main module, which must not know. */
-function forkedModule(): string {
-  const forked = JSON.stringify(import.meta.resolve("./_forked_child.ts"));
-  return toDataUrl(`import { beginForked } from ${forked};\nawait beginForked();`);
+function preludeModule({ module, name }: MainProgram["prelude"]): string {
+  return toDataUrl(`import { ${name} } from ${JSON.stringify(module)};\nawait ${name}();`);
 }
 
 function toDataUrl(code: string): string {

@@ -9,7 +9,10 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { encode } from "../ipc/_encoding.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { FamilyChild } from "./_family_child.ts";
+// Only the type: children load it. Without any import `deno pack` would not know that it is a module.
+import type * as forkedChild from "./_forked_child.ts";
 import { forks } from "./_forks.ts";
 import { keepAlive } from "./_keep_alive.ts";
 import { resolvePermissions } from "./_permission_flags.ts";
@@ -17,6 +20,9 @@ import { processDeath } from "./_process_death.ts";
 import { state } from "./_state.ts";
 import { ProcessStateError } from "./errors.ts";
 import type { Permissions } from "./permissions.ts";
+
+/** What runs in the child before its main module. */
+const PRELUDE: keyof typeof forkedChild = "beginForked";
 
 /** Options for {@linkcode fork}. */
 export interface ForkOptions extends WaitOptions {
@@ -174,7 +180,11 @@ function spawnFork(
   const turn = states.length - 1;
   const child: FamilyChild = new FamilyChild({
     spawn: {
-      program: { mainModule: Deno.mainModule, args: Deno.args },
+      program: {
+        mainModule: Deno.mainModule,
+        args: Deno.args,
+        prelude: { module: ownModule(import.meta, "./_forked_child.ts"), name: PRELUDE },
+      },
       ...{ env, config, executable },
       ...{ cwd: undefined, memoryLimitMb: undefined, niceness: undefined },
       stdout: "inherit",

@@ -98,7 +98,7 @@ export interface ProcessOptions<F extends TargetFunction> {
   stderr?: ChildOutput | undefined;
   /**
    * The configuration file (import map) of the child. Without it, it is the first `deno.json` found on
-   * the way up from a local module.
+   * the way up from a local module, else the first `package.json`, with the `node_modules` beside it.
    *
    * @default {undefined}
    */

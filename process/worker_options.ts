@@ -84,7 +84,7 @@ export interface WorkerOptions {
   stderr?: "inherit" | "null" | undefined;
   /**
    * The configuration file (import map) of the workers. Without it, it is the first `deno.json` found on
-   * the way up from a local module.
+   * the way up from a local module, else the first `package.json`, with the `node_modules` beside it.
    *
    * @default {undefined}
    */

@@ -1,3 +1,4 @@
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { takeMoved } from "./_moved.ts";
 import { type PoolMessage, RingReader, RingWriter } from "./_pool_ring.ts";
 import { findMissingRooms, packShared, unpackShared } from "./_shared.ts";
@@ -216,7 +217,8 @@ export class PoolChannel {
       const rooms = [...findMissingRooms(packed)];
       if (rooms.length === 0) throw error;
       this.pause();
-      void Promise.all(rooms.map((room) => import(import.meta.resolve(ROOMS[room])))).then(() => {
+      const loaded = rooms.map((room) => import(ownModule(import.meta, ROOMS[room])));
+      void Promise.all(loaded).then(() => {
         this.resume();
         this.#owner.onPosted();
       });

@@ -4,15 +4,18 @@ import type { PoolTargets } from "../coroutine/_pool_targets.ts";
 import { type LineOwner, RemoteLine } from "../coroutine/_remote_line.ts";
 import type { Job, Runner, RunnerPort } from "../coroutine/_runner.ts";
 import { decode } from "../ipc/_encoding.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { decodeError } from "../ipc/_wire_error.ts";
 import { INTERNALS, type ThreadInternals } from "./_internals.ts";
 import { keepAlive, letEnd } from "./_keep_alive.ts";
 import { holdsMoved } from "./_moved.ts";
 import { checkCarriable, PoolChannel, type Unsent } from "./_pool_channel.ts";
 import { Listener } from "./_pool_listener.ts";
-import { type FunctionPath, JobFlag, Kind, type WorkerSpec } from "./_pool_messages.ts";
+import { type FunctionPath, JobFlag, Kind } from "./_pool_messages.ts";
 import { createRingMemory, type PoolMessage } from "./_pool_ring.ts";
 import { callSoon } from "./_pool_turn.ts";
+// Only the type: threads load it. Without any import `deno pack` would not know that it is a module.
+import type { servePool } from "./_pool_worker.ts";
 import { ThreadDiedError } from "./errors.ts";
 import { move } from "./move.ts";
 import { Thread } from "./thread.ts";
@@ -33,8 +36,6 @@ export interface RunnerOptions {
   readonly graceMs: number;
 }
 
-type ServePool = (spec: WorkerSpec) => Promise<void>;
-
 /** A port of `node:worker_threads`: one that does not keep the program alive. */
 interface QuietPort extends MessagePort {
   unref(): void;
@@ -46,7 +47,7 @@ export class ThreadRunner implements Runner, LineOwner {
   readonly graceMs: number;
   readonly #targets: PoolTargets;
   readonly #port: RunnerPort;
-  readonly #thread: Thread<ServePool>;
+  readonly #thread: Thread<typeof servePool>;
   readonly #channel: PoolChannel;
   readonly #listener: Listener;
   readonly #line: RemoteLine;
@@ -79,8 +80,8 @@ export class ThreadRunner implements Runner, LineOwner {
     this.#listener = new Listener(this.#channel);
     const { initializer, initArgs, targets: { module } } = options;
     const channel = { inward: outward, outward: inward, port: move(port2) };
-    const threadOptions: ThreadOptions<ServePool> & ThreadInternals = {
-      module: import.meta.resolve("./_pool_worker.ts"),
+    const threadOptions: ThreadOptions<typeof servePool> & ThreadInternals = {
+      module: ownModule(import.meta, "./_pool_worker.ts"),
       target: "servePool",
       args: [{ module, initializer, initArgs, channel }],
       name,

@@ -1,5 +1,5 @@
 import { setFamilyKey } from "../ipc/_for_threads.ts";
-import { findRun, type Run } from "../ipc/_run_by_name.ts";
+import { findRun, ownModule, type Run } from "../ipc/_run_by_name.ts";
 import type * as wireError from "../ipc/_wire_error.ts";
 import { isThreadExit, setControlWord } from "./_control.ts";
 import { markEnded, setCurrentIdent, setThreadTable } from "./_ident.ts";
@@ -109,7 +109,7 @@ async function unpack(boot: Boot): Promise<[unknown[], Record<string, unknown>]>
   const packed = [boot.args, boot.fields ?? {}];
   if (boot.isPlain === true) return packed as [unknown[], Record<string, unknown>];
   // The user's module may name the classes as types only: then nobody has loaded them.
-  for (const room of findMissingRooms(packed)) await import(import.meta.resolve(ROOMS[room]));
+  for (const room of findMissingRooms(packed)) await import(ownModule(import.meta, ROOMS[room]));
   return unpackShared(packed) as [unknown[], Record<string, unknown>];
 }
 
@@ -124,7 +124,7 @@ async function call(run: () => unknown): Promise<[told: Told, moved?: readonly T
 
 async function describeThrown(error: unknown): Promise<Told> {
   if (isThreadExit(error)) return { kind: "exited" };
-  const { encodeError }: typeof wireError = await import(import.meta.resolve(WIRE_ERROR));
+  const { encodeError }: typeof wireError = await import(ownModule(import.meta, WIRE_ERROR));
   return { kind: "thrown", error: encodeError(error) };
 }
 

@@ -1,5 +1,6 @@
 import type * as workerThreads from "node:worker_threads";
 import { familyKey } from "../ipc/_for_threads.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { noteKilled } from "./_ident.ts";
 import { type Boot, type Told, unmark } from "./_messages.ts";
 import { webLocks } from "./_web_locks.ts";
@@ -91,7 +92,7 @@ function startPlain(
   onFailure: (message: string) => void,
 ): Handle {
   const url = permissions === undefined
-    ? new URL("./_bootstrap.ts", import.meta.url)
+    ? ownModule(import.meta, "./_bootstrap.ts")
     : restrictedEntry(boot.module);
   const worker = new Worker(url, {
     type: "module",
@@ -119,7 +120,7 @@ function startPlain(
  * new one has.
  */
 function restrictedEntry(module: string): URL {
-  const resolve = (path: string) => JSON.stringify(import.meta.resolve(path));
+  const resolve = (path: string) => JSON.stringify(ownModule(import.meta, path));
   return toDataUrl(
     `import { setImporter } from ${resolve("./_run_thread.ts")};\n` +
       `import ${resolve("./_bootstrap.ts")};\n` +
@@ -148,7 +149,7 @@ function startKillable(
   const { MessageChannel, Worker } = (globalThis as unknown as {
     process: { getBuiltinModule(name: "node:worker_threads"): typeof workerThreads };
   }).process.getBuiltinModule("node:worker_threads");
-  const entry = JSON.stringify(import.meta.resolve("./_killable_bootstrap.ts"));
+  const entry = JSON.stringify(ownModule(import.meta, "./_killable_bootstrap.ts"));
   // The runtime says "exit", and gives the Web Lock back, when it has asked the thread to stop: one that has no
   // processor just then goes on for some instructions when it gets one. What the thread alone has is closed when
   // no instruction of it can follow.
