@@ -53,6 +53,11 @@ export class Arguments {
             "Put the key into a file (--authkey-file FILE) or into the variable MANYHANDS_AUTHKEY",
         );
       }
+      if (/^-\.?\d/.test(arg)) {
+        throw new UsageError(
+          `"${arg}" is taken for an option: a number below 0 is written as --option=${arg}, or behind "--"`,
+        );
+      }
       throw new UsageError(`Unknown option ${arg.replace(/=.*/, "")}; --help lists the options`);
     }
     for (const { name, value, many } of specs) {

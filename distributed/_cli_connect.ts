@@ -133,13 +133,13 @@ export class Connection implements AsyncDisposable {
   /** Connects, and proves the key. */
   static async open(
     { manager: where, engine }: AnyPlace,
-    options: WaitOptions = {},
+    { signal, timeoutMs = CONNECT_MS }: WaitOptions = {},
   ): Promise<Connection | EngineConnection> {
     if (engine !== undefined) {
       const connection = new EngineConnection(engine, DEFAULT_QUEUE);
       // As for a manager: what is wrong shows now.
       try {
-        await waitWithin(connection.ping(), { timeoutMs: CONNECT_MS, ...options }, () => {
+        await waitWithin(connection.ping(), { signal, timeoutMs }, () => {
           throw new EngineUnavailableError(`Nobody answers at ${engine.place}`);
         });
       } catch (error) {
@@ -151,7 +151,7 @@ export class Connection implements AsyncDisposable {
     const manager = new Client(where);
     const place = formatAddress(where.address);
     try {
-      await manager.connect({ timeoutMs: CONNECT_MS, ...options });
+      await manager.connect({ signal, timeoutMs });
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
       throw new EngineUnavailableError(`Nobody answers at ${place}`);

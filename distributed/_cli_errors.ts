@@ -10,6 +10,7 @@ import {
   ConnectionLostError,
   ProtocolError,
 } from "../ipc/mod.ts";
+import { HOST_NOT_FOUND } from "../ipc/_connect.ts";
 import { UsageError } from "./_cli_arguments.ts";
 import { EXIT } from "./_cli_command.ts";
 import { EngineUnavailableError } from "./task_errors.ts";
@@ -52,7 +53,10 @@ export function explainError(error: unknown): { code: number; line: string } {
     return { code: EXIT.noConnection, line };
   }
   // Hosts that cannot be found or reached have no class of their own in every version.
-  if (/Unreachable$/.test(name ?? "") || /failed to lookup address|dns error/i.test(line)) {
+  if (
+    name === HOST_NOT_FOUND || /Unreachable$/.test(name ?? "") ||
+    /failed to lookup address|dns error/i.test(line)
+  ) {
     return { code: EXIT.noConnection, line };
   }
   if (

@@ -3,8 +3,7 @@ import { type Command, type CommandIo, EXIT } from "./_cli_command.ts";
 import { Connection, CONNECTION_OPTIONS, QUEUE_OPTION, readPlace } from "./_cli_connect.ts";
 import { TaskFailure } from "./_cli_errors.ts";
 import { fromJson, toJson } from "./_cli_json.ts";
-import { unpack } from "./_worker_wire.ts";
-import { isJobForm } from "./_worker_wire.ts";
+import { isJobForm, unpack } from "./_worker_wire.ts";
 
 export const get: Command = {
   name: "get",
@@ -61,9 +60,10 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
   const leaseMs = args.count("lease", { least: 1 });
   const timeoutMs = args.count("timeout", { least: 0 });
   const place = await readPlace(args);
-  using stop = io.listen();
   await using connection = await Connection.open(place);
   await using queue = await connection.queue(args.text("queue"));
+  // Not before: until something can be taken, a signal ends the program as it ends any other.
+  using stop = io.listen();
   const lease = await queue.get({ leaseMs, timeoutMs, signal: stop.inOrder }).catch((error) => {
     if (stop.inOrder.aborted) return undefined;
     throw error;

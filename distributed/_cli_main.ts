@@ -37,6 +37,12 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
       const names = COMMANDS.map(({ name }) => name).join(", ");
       throw new UsageError(`There is no command "${name}"; there are ${names}. --help tells more`);
     }
+    // What stands behind "--" is the user's.
+    const end = rest.indexOf("--");
+    if (rest.slice(0, end < 0 ? undefined : end).includes("-h")) {
+      io.print(describeCommand(command));
+      return EXIT.ok;
+    }
     const parsed = new Arguments(rest, [...command.options, HELP]);
     if (parsed.has("help")) {
       io.print(describeCommand(command));

@@ -24,9 +24,9 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
   const isJson = args.has("json");
   await using connection = await Connection.open(await readPlace(args));
   const report = await connection.status();
-  if (isJson) io.print(JSON.stringify(report));
-  else {writeReport({ report, atMs: performance.now() }, undefined).forEach((line) =>
-      io.print(line)
-    );}
+  const lines = isJson
+    ? [JSON.stringify(report)]
+    : writeReport({ report, atMs: performance.now() }, undefined);
+  for (const line of lines) io.print(line);
   return EXIT.ok;
 }

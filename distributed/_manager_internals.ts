@@ -9,16 +9,16 @@ export interface ManagerInternals {
 
 export const managerInternals = {} as ManagerInternals;
 
-const shared = new WeakSet<object>();
+const sealed = new WeakSet<object>();
 
 /** Says that a class is not to be changed by those who register something with it. */
 export function seal(manager: object): void {
-  shared.add(manager);
+  sealed.add(manager);
 }
 
 /** Whether a class is not to be changed. */
 export function isSealed(manager: object): boolean {
-  return shared.has(manager);
+  return sealed.has(manager);
 }
 
 const adopters = new WeakMap<object, () => PythonAdopter>();

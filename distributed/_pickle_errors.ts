@@ -39,7 +39,7 @@ const received = new WeakMap<Error, Exception>();
 
 type MakeError = (message: string, args: readonly unknown[]) => Error;
 
-const ask = "Python's queue";
+const QUEUE = "Python's queue";
 
 /** The exceptions that have a class of their own here, by `module.name`. */
 const OWN_CLASSES: ReadonlyMap<string, MakeError> = new Map<string, MakeError>([
@@ -47,20 +47,22 @@ const OWN_CLASSES: ReadonlyMap<string, MakeError> = new Map<string, MakeError>([
     name,
   ): [string, MakeError] => [
     name,
-    (message) => new QueueEmptyError(message || `Cannot take from ${ask}: it is empty`),
+    (message) => new QueueEmptyError(message || `Cannot take from ${QUEUE}: it is empty`),
   ]),
   ...["queue.Full", "asyncio.queues.QueueFull"].map((name): [string, MakeError] => [
     name,
-    (message) => new QueueFullError(message || `Cannot put into ${ask}: it is full`),
+    (message) => new QueueFullError(message || `Cannot put into ${QUEUE}: it is full`),
   ]),
   ...["queue.ShutDown", "asyncio.queues.QueueShutDown"].map((name): [string, MakeError] => [
     name,
-    (message) => new QueueShutDownError(message || `Cannot use ${ask}: it was shut down`),
+    (message) => new QueueShutDownError(message || `Cannot use ${QUEUE}: it was shut down`),
   ]),
-  ...["builtins.TimeoutError", "multiprocessing.context.TimeoutError"].map((
-    name,
-  ): [string, MakeError] => [name, (message) => new TimeoutError(message || "Python timed out")]),
-  ...["concurrent.futures._base.TimeoutError", "asyncio.exceptions.TimeoutError"].map((
+  ...[
+    "builtins.TimeoutError",
+    "multiprocessing.context.TimeoutError",
+    "concurrent.futures._base.TimeoutError",
+    "asyncio.exceptions.TimeoutError",
+  ].map((
     name,
   ): [string, MakeError] => [name, (message) => new TimeoutError(message || "Python timed out")]),
   ...["concurrent.futures._base.CancelledError", "asyncio.exceptions.CancelledError"].map((

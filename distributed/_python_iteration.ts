@@ -1,4 +1,4 @@
-import { PythonError } from "./python_errors.ts";
+import { isPython } from "./_python_seat.ts";
 
 /** Calls methods of the object behind a proxy. */
 export interface MethodCaller {
@@ -35,7 +35,7 @@ async function nextOf(caller: MethodCaller): Promise<IteratorResult<unknown>> {
   try {
     return { done: false, value: await caller.call("__next__", []) };
   } catch (error) {
-    if (!isA(error, "StopIteration")) throw error;
+    if (!isPython(error, "StopIteration")) throw error;
     return { done: true, value: error.args[0] };
   }
 }
@@ -55,13 +55,9 @@ async function* overIndices(caller: MethodCaller): AsyncGenerator<unknown, void,
     try {
       item = await caller.call("__getitem__", [i]);
     } catch (error) {
-      if (isA(error, "IndexError")) return;
+      if (isPython(error, "IndexError")) return;
       throw error;
     }
     yield item;
   }
-}
-
-function isA(error: unknown, name: string): error is PythonError {
-  return error instanceof PythonError && error.module === "builtins" && error.name === name;
 }

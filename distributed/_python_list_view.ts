@@ -156,6 +156,8 @@ function sort(list: unknown[], isReversed: boolean): void {
 
 function repeat(list: readonly unknown[], value: unknown): unknown[] {
   const times = integerOf(value, `can't multiply sequence by non-int of type '${typeName(value)}'`);
+  // Not so often as one likes either: every time would be an empty list in memory before they are joined.
+  if (list.length === 0) return [];
   if (times * list.length > 10_000_000) throw new PythonError("MemoryError");
   return Array.from({ length: Math.max(0, times) }, () => list).flat(1);
 }

@@ -51,7 +51,7 @@ export function untold(what: string): PythonMethod {
 }
 
 /** Whether an error is an exception of Python's of a class. */
-export function isPython(error: unknown, name: string): boolean {
+export function isPython(error: unknown, name: string): error is PythonError {
   return error instanceof PythonError && error.module === "builtins" && error.name === name;
 }
 

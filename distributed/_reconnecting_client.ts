@@ -1,11 +1,11 @@
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
-import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Caller, callTarget, isProxy, makeProxy, targetOf } from "../ipc/_proxy.ts";
 import { type CallOptions, RemoteObject } from "../ipc/_session.ts";
 import { ConnectionLostError } from "../ipc/errors.ts";
+import { countDown } from "./_count_down.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
 import { Reconnector, type ReconnectorOptions } from "./_reconnector.ts";
 
@@ -129,9 +129,7 @@ export class ReconnectingClient implements ManagerClient, Caller {
 
   /** Waits until a proxy stands for an object of the present connection. Nothing of the call has been sent. */
   async #restore(what: Lasting, options: WaitOptions): Promise<void> {
-    const { signal } = options;
-    const end = performance.now() + checkTimeout(options.timeoutMs);
-    const left = () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
+    const left = countDown(options);
     while (what.client !== this.#connection.present()) {
       const client = await this.#connection.ready(left());
       const renewing = this.#renew(what, client);

@@ -21,6 +21,13 @@ export interface ReconnectorOptions<C> {
   open(options: WaitOptions): Promise<C>;
 }
 
+/** Tries until there is a connection, or none can be had. */
+interface Round<C> {
+  readonly promise: Promise<C>;
+  readonly stop: AbortController;
+  waiting: number;
+}
+
 /**
  * Connects, and connects anew when the connection is lost.
  *
@@ -34,8 +41,7 @@ export class Reconnector<C extends Losable> {
   /** Another side that is of no use any more, and why. */
   #failed: { readonly error: unknown } | undefined;
   /** Tries to connect, for those who wait. */
-  #round: { readonly promise: Promise<C>; readonly stop: AbortController } | undefined;
-  #waiting = 0;
+  #round: Round<C> | undefined;
 
   constructor(options: ReconnectorOptions<C>) {
     this.#options = options;
@@ -76,7 +82,7 @@ export class Reconnector<C extends Losable> {
     const connection = this.present();
     if (connection !== undefined) return connection;
     const round = this.#round ??= this.#begin();
-    this.#waiting++;
+    round.waiting++;
     try {
       return await waitWithin(round.promise, options, (timeoutMs) => {
         throw new TimeoutError(
@@ -85,7 +91,7 @@ export class Reconnector<C extends Losable> {
       });
     } finally {
       // Without anybody who waits there is nothing to try for.
-      if (--this.#waiting === 0 && this.#round === round) {
+      if (--round.waiting === 0 && this.#round === round) {
         this.#round = undefined;
         round.stop.abort();
       }
@@ -111,12 +117,17 @@ export class Reconnector<C extends Losable> {
     await this.#connection?.close();
   }
 
-  #begin(): { promise: Promise<C>; stop: AbortController } {
+  #begin(): Round<C> {
     const stop = new AbortController();
     // It is not of the task that happens to begin it.
     const promise = runOutsideTasks(() => this.#connect(stop.signal));
-    promise.catch(() => {});
-    return { promise, stop };
+    const round = { promise, stop, waiting: 0 };
+    // Who comes now, before all who waited have gone on, is not to get what has failed, or was lost since.
+    const over = () => {
+      if (this.#round === round) this.#round = undefined;
+    };
+    promise.then(over, over);
+    return round;
   }
 
   async #connect(signal: AbortSignal): Promise<C> {

@@ -8,7 +8,7 @@ import type { RpcConnection } from "./_rpc_connection.ts";
 import { timeLeft } from "./_rpc_deadline.ts";
 import type { Inputs } from "./_rpc_inputs.ts";
 import { isStream } from "./_rpc_members.ts";
-import { RpcValues, type Tap } from "./_rpc_stream.ts";
+import { type Opening, RpcValues, type Tap } from "./_rpc_stream.ts";
 import {
   type CallHead,
   type Description,
@@ -214,11 +214,18 @@ async function send(target: Target, name: string, prepared: Prepared): Promise<A
 }
 
 /** What ends the wait of a call for a connection. */
-function remaining({ signal, until, end }: Prepared): WaitOptions {
+function remaining(prepared: Prepared): WaitOptions {
+  const { end } = prepared;
   return {
-    signal: signal !== undefined && until !== undefined ? AbortSignal.any([signal, until]) : signal,
+    signal: eitherOf(prepared),
     timeoutMs: end === Infinity ? undefined : Math.max(0, end - performance.now()),
   };
+}
+
+/** Aborts with what ends a call. */
+function eitherOf({ signal, until }: Pick<Prepared, "signal" | "until">): AbortSignal | undefined {
+  if (signal === undefined || until === undefined) return signal ?? until;
+  return AbortSignal.any([signal, until]);
 }
 
 /** Tells the server how much is left of the time: some of it may have been waited for a connection. */
@@ -254,7 +261,7 @@ async function answer(target: Target, name: string, given: readonly unknown[]): 
     if (!isStreaming && prepared.inputs.length > 0) void line.inputs.end(prepared.inputs);
   }
   const keeper = new Keeper(answered.session);
-  return take(target, name, prepared, keeper, () => tapOf(answered, name));
+  return take(target, name, prepared, keeper, tapOf(answered, name));
 }
 
 function iterateLater(this: Promise<unknown>): AsyncIterator<unknown> {
@@ -291,8 +298,9 @@ function stream(
   const begin = () => {
     const prepared = prepare(target, name, given);
     const keeper = new Keeper();
-    return take(target, name, prepared, keeper, async () => {
-      const answered = await send(target, name, prepared);
+    return take(target, name, prepared, keeper, async (left) => {
+      const until = eitherOf({ signal: prepared.until, until: left });
+      const answered = await send(target, name, { ...prepared, until });
       keeper.move(answered.session);
       return tapOf(answered, name);
     });
@@ -303,13 +311,14 @@ function stream(
 function take(
   { line }: Target,
   name: string,
-  { signal, end, inputs }: Prepared,
+  prepared: Prepared,
   keeper: Keeper,
-  open: () => Tap | Promise<Tap>,
+  open: Opening,
 ): RpcValues {
+  const { end, inputs } = prepared;
   return new RpcValues(open, {
     lookAhead: line.lookAhead,
-    signal,
+    signal: eitherOf(prepared),
     end: end === Infinity ? undefined : end,
     name,
     keeper,

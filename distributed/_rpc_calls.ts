@@ -1,5 +1,6 @@
 import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { LentCall, LentMethod, Seat } from "../coroutine/_lending.ts";
+import { isThenable } from "../coroutine/_thenable.ts";
 import { Loan } from "../ipc/_loan.ts";
 import type { RemoteObject, Session } from "../ipc/_session.ts";
 import { runUntil } from "./_rpc_deadline.ts";
@@ -132,7 +133,7 @@ export class RpcCalls {
     try {
       const answer = this.#answer(name, await returned, extra);
       // Nobody is there any more who could give it back.
-      if (signal.aborted && answer instanceof Loan) answer.seat().leave();
+      if (signal.aborted && answer instanceof Loan) takeBack(answer, signal);
       return answer;
     } catch (error) {
       extra?.over();
@@ -192,10 +193,15 @@ export class RpcCalls {
   }
 
   #lendStream(name: string, made: unknown, extra: Extra | undefined): Loan {
-    this.#checkRoom(name);
-    this.#streams++;
     const source = new RpcSource(made, { end: extra?.end, onEnd: () => extra?.over() });
     const end = () => this.#run(() => source.end());
+    try {
+      this.#checkRoom(name);
+    } catch (error) {
+      end().catch(this.#options.onError);
+      throw error;
+    }
+    this.#streams++;
     return new SeatLoan({
       methods: { pull: (_call, credit) => source.pull(credit), end },
       leave: () => {
@@ -215,10 +221,16 @@ export class RpcCalls {
     this.#checkRoom(name);
     let object: object | undefined;
     const run = (...given: unknown[]): void => void (object = new make(...given));
-    await this.#call(call, name, { run }, undefined, head, args);
+    // Counted before it is there: others are being made at the same time.
     this.#objects++;
+    try {
+      await this.#call(call, name, { run }, undefined, head, args);
+    } catch (error) {
+      this.#objects--;
+      throw error;
+    }
     const loan = this.#lendObject(object!, methods);
-    if (call.signal.aborted) loan.seat().leave();
+    if (call.signal.aborted) takeBack(loan, call.signal);
     return loan;
   }
 
@@ -285,14 +297,15 @@ function begin(
   return extra.end === Infinity ? call() : runUntil(extra.end, call);
 }
 
+/** Takes back what was lent to a caller who has given up. An answer all the same would have it given back twice. */
+function takeBack(loan: Loan, signal: AbortSignal): never {
+  loan.seat().leave();
+  throw signal.reason;
+}
+
 async function dispose(object: Partial<AsyncDisposable & Disposable>): Promise<void> {
   if (typeof object[Symbol.asyncDispose] === "function") await object[Symbol.asyncDispose]!();
   else if (typeof object[Symbol.dispose] === "function") object[Symbol.dispose]!();
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return value !== null && (typeof value === "object" || typeof value === "function") &&
-    typeof (value as PromiseLike<unknown>).then === "function";
 }
 
 /** Lends what there is a seat of already. */

@@ -1,16 +1,16 @@
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
-import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type ConnectOptions, connectSession } from "../ipc/_connect.ts";
 import { RemoteObject, type Session } from "../ipc/_session.ts";
 import { type Address, formatAddress } from "../ipc/address.ts";
 import { ProtocolError } from "../ipc/errors.ts";
+import { countDown } from "./_count_down.ts";
 import type { Losable } from "./_reconnector.ts";
 import type { Inputs } from "./_rpc_inputs.ts";
 import { type Description, readDescription } from "./_rpc_wire.ts";
 
 /** How long a server may take to say what it serves. */
-export const WELCOME_MS = 20_000;
+const WELCOME_MS = 20_000;
 
 /** Options for {@linkcode RpcConnection.open}. */
 export interface RpcConnectOptions extends Omit<ConnectOptions, "methods" | "ticket" | "scope"> {
@@ -34,8 +34,7 @@ export class RpcConnection implements Losable {
   /** Connects once, and asks what is served. */
   static async open(address: Address, options: RpcConnectOptions): Promise<RpcConnection> {
     const { inputs, signal, timeoutMs = WELCOME_MS, ...settings } = options;
-    const end = performance.now() + timeoutMs;
-    const left = (): WaitOptions => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
+    const left = countDown({ signal, timeoutMs });
     const peer = formatAddress(address);
     const welcome = Promise.withResolvers<[token: unknown, description: unknown]>();
     const { session, root } = await connectSession(address, {

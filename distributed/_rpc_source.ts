@@ -96,8 +96,11 @@ export class RpcSource implements ValueSink {
   async end(): Promise<void> {
     const task = this.#task;
     if (task === undefined) {
-      if (this.#over === undefined) await closeUnused(this.#made);
-      this.#finish({ hasFailed: false });
+      try {
+        if (this.#over === undefined) await closeUnused(this.#made);
+      } finally {
+        this.#finish({ hasFailed: false });
+      }
       return;
     }
     task.cancel(new CancelledError("The values of the stream are not wanted any more"));

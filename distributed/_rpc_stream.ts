@@ -22,6 +22,12 @@ export interface Tap {
   release?(): void;
 }
 
+/**
+ * How a stream is opened: when the first value is wanted, and no longer than somebody wants one. One that the other
+ * side has open already is to be ended also when nobody takes from it.
+ */
+export type Opening = Tap | ((left: AbortSignal) => Promise<Tap> | Tap);
+
 /** Options for {@linkcode RpcValues}. */
 export interface StreamOptions {
   /** How many values the other side may be ahead. */
@@ -40,9 +46,11 @@ export interface StreamOptions {
 
 /** The side of a stream that takes the values. */
 export class RpcValues implements ResultIterator<unknown> {
-  readonly #open: () => Promise<Tap> | Tap;
+  readonly #open: Opening;
   readonly #options: StreamOptions;
   #tap: Promise<Tap> | Tap | undefined;
+  /** Aborts when nobody wants a value any more of what is being opened. */
+  #left: AbortController | undefined;
   #values: unknown[] = [];
   #at = 0;
   /** How many more the other side may make, once it is told. */
@@ -56,8 +64,9 @@ export class RpcValues implements ResultIterator<unknown> {
   #ending: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
 
-  constructor(open: () => Promise<Tap> | Tap, options: StreamOptions) {
+  constructor(open: Opening, options: StreamOptions) {
     this.#open = open;
+    if (typeof open !== "function") this.#tap = open;
     this.#options = options;
     this.#credit = Math.max(1, options.lookAhead);
     const { signal } = options;
@@ -122,7 +131,7 @@ export class RpcValues implements ResultIterator<unknown> {
     // What many may wait for does not end with the task that began it.
     runOutsideTasks(async () => {
       try {
-        const tap = await (this.#tap ??= this.#open());
+        const tap = await (this.#tap ??= this.#begin());
         const { values, isLast } = unpackValues(await tap.pull(credit));
         this.#isPulling = false;
         if (this.#isLast) return;
@@ -139,6 +148,12 @@ export class RpcValues implements ResultIterator<unknown> {
         this.#fail(error);
       }
     });
+  }
+
+  #begin(): Promise<Tap> | Tap {
+    if (typeof this.#open !== "function") return this.#open;
+    this.#left = new AbortController();
+    return this.#open(this.#left.signal);
   }
 
   async #wait(signal: AbortSignal | undefined, limitMs: number): Promise<void> {
@@ -183,6 +198,8 @@ export class RpcValues implements ResultIterator<unknown> {
     this.#unlisten?.();
     return this.#ending ??= runOutsideTasks(async () => {
       this.#tell();
+      // Otherwise who leaves would wait as long as there is no connection to open it over.
+      this.#left?.abort();
       try {
         const tap = await this.#tap;
         if (tap === undefined) return;

@@ -142,7 +142,7 @@ function listOf(items: Iterable<unknown>): unknown[] {
 }
 
 function kindOf(kind: string): NumberKind {
-  return (Object.hasOwn(KINDS, kind) ? KINDS[kind] : kind) as NumberKind;
+  return (Object.hasOwn(KINDS, kind) ? KINDS[kind] : String(kind)) as NumberKind;
 }
 
 /** Python has one kind of whole numbers, which come here as numbers as far as those reach. */

@@ -176,6 +176,7 @@ export class ManagerEngine implements TaskEngine {
 
   /** What runs takes long: others may be free for what waits behind it. */
   #giveBackFetched(): void {
+    clearTimeout(this.#giveBackTimer);
     this.#giveBackTimer = undefined;
     for (const lease of this.#fetched.splice(0)) void lease.release().catch(() => {});
   }
@@ -279,6 +280,8 @@ export class ManagerEngine implements TaskEngine {
 
   /** Gives the queue back: what this side holds of it is lost, the queue goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // What nobody here has begun costs no attempt. These calls leave before anything else does.
+    this.#giveBackFetched();
     this.#over.abort();
     this.#lost();
     await this.#proxy[Symbol.asyncDispose]();

@@ -72,8 +72,15 @@ export class TaskSeat implements Seat {
       statistics: () => store.statistics(),
       deadLetters: () =>
         store.deadLetters().map((letter) => ({ ...letter, error: errorToWire(letter.error) })),
-      requeue: (_call, id: string, watched = true) =>
-        store.requeue(id, watched === true ? this.#watch(id) : undefined),
+      requeue: (_call, id: string, watched = true) => {
+        const watcher = watched === true ? this.#watch(id) : undefined;
+        let isThere = false;
+        try {
+          return isThere = store.requeue(id, watcher);
+        } finally {
+          if (!isThere) this.#unwatch(id, watcher);
+        }
+      },
       shutdown: (_call, options?: { immediate?: boolean }) =>
         store.shutdown({ immediate: options?.immediate === true }),
     };
@@ -99,16 +106,26 @@ export class TaskSeat implements Seat {
     const checked = readTask(task);
     const timeoutMs = checkTimeout(wait?.timeoutMs);
     const watcher = watched === true ? this.#watch(checked.id) : undefined;
-    const answer = this.#store.tryPut(checked, watcher);
-    if (answer !== false) return answer;
+    try {
+      const answer = this.#store.tryPut(checked, watcher);
+      if (answer !== false) return answer;
+    } catch (error) {
+      this.#unwatch(checked.id, watcher);
+      throw error;
+    }
     return this.#store.put(checked, watcher, {
       timeoutMs,
       // A signal costs something to make.
       signal: timeoutMs === 0 ? undefined : call.signal,
     }).catch((error) => {
-      if (this.#watchers.get(checked.id) === watcher) this.#watchers.delete(checked.id);
+      this.#unwatch(checked.id, watcher);
       throw error;
     });
+  }
+
+  /** There is no such task after all: the next one of that name is to be told of. */
+  #unwatch(id: string, watcher: TaskWatcher | undefined): void {
+    if (this.#watchers.get(id) === watcher) this.#watchers.delete(id);
   }
 
   /** Has events of a task told; one who is told already is not told twice. */

@@ -2,7 +2,8 @@ import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import type { Job, Runner, RunnerPort, ValueSink } from "../coroutine/_runner.ts";
 import { putTraced } from "./_put_traced.ts";
 import { callerOf } from "./_telemetry.ts";
-import { type JobForm, pack, type Packed, readError, type Report, unpack } from "./_worker_wire.ts";
+import { errorFromWire } from "./_task_wire.ts";
+import { type JobForm, pack, type Packed, type Report, unpack } from "./_worker_wire.ts";
 import type { TaskEngine, TaskOutcome, TaskWatcher } from "./engine.ts";
 import { WorkerLostError } from "./task_errors.ts";
 
@@ -191,7 +192,7 @@ export class WorkerLane implements Runner {
   #onReport(part: Part, report: unknown): void | Promise<void> {
     const { job, sent } = part;
     const [kind, at, body] = report as Report;
-    if (!(at >= part.next && at < part.end)) {
+    if (!(Number.isInteger(at) && at >= part.next && at < part.end)) {
       throw new RangeError(`Cannot read the report of a worker: it is about item ${String(at)}`);
     }
     const index = sent[at]!;
@@ -201,9 +202,11 @@ export class WorkerLane implements Runner {
       case "value":
         return takeValue(job.sink!, unpack(body as Packed));
       case "values": {
-        const values = unpack(body as Packed) as unknown[];
-        if (at + values.length > part.end) {
-          throw new RangeError(`Cannot read the report of a worker: ${values.length} values`);
+        const values = unpack(body as Packed);
+        if (!Array.isArray(values) || at + values.length > part.end) {
+          throw new RangeError(
+            "Cannot read the report of a worker: it is not of values of the task",
+          );
         }
         part.next = at + values.length;
         if (sent.length === job.items.length) return job.succeedAll(index, values);
@@ -215,12 +218,12 @@ export class WorkerLane implements Runner {
       case "error":
         part.next = at + 1;
         job.started(index);
-        return job.fail(index, readError(body));
+        return job.fail(index, errorFromWire(body));
       case "rest":
         return this.#giveBack(part, at);
       case "lost":
         this.#giveBack(part, at + 1);
-        return this.#lost(part, readError(body));
+        return this.#lost(part, errorFromWire(body));
       default:
         throw new TypeError(`Cannot read the report of a worker: it is of kind ${String(kind)}`);
     }

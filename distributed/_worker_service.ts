@@ -153,7 +153,11 @@ export class WorkerService {
     const run: Run = { lease, reports: [], at: 0, attempt, trace: this.#traceOf(lease) };
     let list: unknown[] = [undefined];
     try {
-      list = unpack(items) as unknown[];
+      const unpacked = unpack(items);
+      if (!Array.isArray(unpacked)) {
+        throw new TypeError("Cannot run the task: its items are not well formed");
+      }
+      list = unpacked;
       const target = this.#options.find(name) as AnyFunction;
       if (stream) await this.#stream(run, target, argumentsOf(lease.value, list[0]));
       else await this.#runItems(run, target, list);
@@ -253,8 +257,12 @@ export class WorkerService {
   }
 }
 
-/** What a promise gives; `undefined` as soon as the signal aborts. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+/** What a promise gives; `undefined` as soon as the signal aborts. What becomes of it then, nobody is told. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  promise.catch(() => {});
   if (signal.aborted) return undefined;
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
   const onAbort = (): void => resolve(undefined);

@@ -1,5 +1,5 @@
 import { decode, encode } from "../ipc/_encoding.ts";
-import { errorFromWire, errorToWire } from "./_task_wire.ts";
+import { errorToWire } from "./_task_wire.ts";
 
 /** A value that is encoded once, where it is made, and decoded where it is used: what is between only keeps it. */
 export type Packed = readonly [encoding: number, payload: string | Uint8Array];
@@ -34,9 +34,18 @@ export interface JobForm {
   readonly lost: number;
 }
 
-/** Whether a task is one of a worker pool. */
+/** Whether a task is one of a worker pool. What comes from a network may be anything. */
 export function isJobForm(value: unknown): value is JobForm {
-  return typeof value === "object" && value !== null && "items" in value && "stream" in value;
+  const { name, items, spread, progress, stream, lost } = (value ?? {}) as Partial<JobForm>;
+  return typeof name === "string" && isPacked(items) && typeof lost === "number" &&
+    [spread, progress, stream].every((flag) => typeof flag === "boolean");
+}
+
+function isPacked(value: unknown): value is Packed {
+  if (!Array.isArray(value)) return false;
+  const [encoding, payload] = value;
+  return typeof encoding === "number" &&
+    (typeof payload === "string" || payload instanceof Uint8Array);
 }
 
 /**
@@ -74,9 +83,4 @@ export type Report =
 /** The report on an item that has thrown. */
 export function errorReport(index: number, error: unknown): Report {
   return ["error", index, errorToWire(error)];
-}
-
-/** The error of a report. */
-export function readError(wire: unknown): unknown {
-  return errorFromWire(wire);
 }

@@ -10,6 +10,7 @@ import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { readKey } from "../ipc/_authentication.ts";
 import { NotNativeError } from "../ipc/_connect.ts";
+import { ownModule } from "../ipc/_run_by_name.ts";
 import { checkTls } from "../ipc/_tls.ts";
 import { familyKey } from "../ipc/_family.ts";
 import {
@@ -28,12 +29,14 @@ import {
   type ProcessOptions,
   ProcessStateError,
 } from "../process/mod.ts";
+import { countDown } from "./_count_down.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
 import { adopterOf, isSealed, managerInternals, seal } from "./_manager_internals.ts";
 import { serveManager, type ServerSpec } from "./_manager_process.ts";
 import { addRegistration, nameFunctions, registryOf } from "./_registries.ts";
 import { ReconnectingClient } from "./_reconnecting_client.ts";
 import { checkRetry, type RetrySettings } from "./_retry.ts";
+import { checkLimits } from "./_server_limits.ts";
 import { PythonLink } from "./_python_link.ts";
 import type {
   ManagedFunction,
@@ -269,8 +272,9 @@ export class BaseManager implements AsyncDisposable {
    * Describes a manager. Nothing is opened yet.
    *
    * @param options Where, with which key, and within which limits.
-   * @throws {TypeError} When the address cannot be read, the module is no absolute URL, or the key is empty.
-   * @throws {RangeError} When the port is not from 0 to 65535.
+   * @throws {TypeError} When the address cannot be read, the module is no absolute URL, the key is empty, or an option
+   * is of the wrong kind.
+   * @throws {RangeError} When the port is not from 0 to 65535, or another number is outside of its range.
    */
   constructor(options: BaseManagerOptions = {}) {
     const { address = "127.0.0.1:0", authkey, module, shutdownTimeoutMs } = options;
@@ -282,6 +286,7 @@ export class BaseManager implements AsyncDisposable {
     this.#address = parseAddress(address);
     this.#key = authkey === undefined ? familyKey() : readKey(authkey);
     checkTimeout(shutdownTimeoutMs, "shutdownTimeoutMs");
+    checkLimits("create a manager", options);
     checkTls("create a manager", options.tls);
     this.#retry = checkRetry("create a manager", options.retry);
     this.#options = options;
@@ -327,6 +332,7 @@ export class BaseManager implements AsyncDisposable {
    * @returns When the manager serves and this process is its client.
    * @throws {ProcessStateError} When the manager was used before.
    * @throws {TypeError} When the module is missing, or does not export a registered function or the initializer.
+   * @throws {RangeError} When `timeoutMs` is negative.
    * @throws {Deno.errors.AddrInUse} When the port is taken.
    * @throws {TimeoutError} When it took longer than `timeoutMs`.
    */
@@ -345,6 +351,7 @@ export class BaseManager implements AsyncDisposable {
           "functions; or use getServer()",
       );
     }
+    const left = countDown(options);
     this.#begin("start", "starting");
     const spec: ServerSpec = {
       ...this.#limits(),
@@ -355,7 +362,6 @@ export class BaseManager implements AsyncDisposable {
       initializer: initializer?.name,
       initArgs,
     };
-    const left = countDown(options);
     try {
       this.#address = await this.#startProcess(spec, left);
       this.#client = await this.#open(left());
@@ -387,10 +393,12 @@ export class BaseManager implements AsyncDisposable {
    * @returns When both sides have proved the key.
    * @throws {ProcessStateError} When the manager was used before.
    * @throws {Deno.errors.ConnectionRefused} When nobody listens there.
+   * @throws {ConnectionLostError} When no try of `retry` is left, or the server left before it said hello.
+   * @throws {ConnectionClosedError} When this manager was closed meanwhile.
    * @throws {Deno.errors.NotCapable} When the permission to connect is missing.
    * @throws {AuthenticationError} When the keys differ.
    * @throws {ProtocolError} When another kind of program listens there.
-   * @throws {TimeoutError} When there was no answer in time.
+   * @throws {TimeoutError} When there was no answer in time; one try takes 20 seconds at most.
    */
   async connect(options: WaitOptions = {}): Promise<void> {
     this.#begin("connect", "connected");
@@ -498,7 +506,7 @@ export class BaseManager implements AsyncDisposable {
     const { module, permissions = "none" } = this.#options;
     await using report = new Queue<Address>();
     const processOptions: ProcessOptions<typeof serveManager> & ProcessInternals = {
-      module: import.meta.resolve("./_manager_process.ts"),
+      module: ownModule(import.meta, "./_manager_process.ts"),
       target: serveManager,
       args: [spec, report],
       name: `Manager on ${formatAddress(this.#address)}`,
@@ -593,10 +601,4 @@ function addMethod(manager: typeof BaseManager, typeid: string): void {
     writable: true,
     configurable: true,
   });
-}
-
-/** The same options each time, with what is left of the time limit. */
-function countDown({ signal, timeoutMs }: WaitOptions): () => WaitOptions {
-  const end = performance.now() + checkTimeout(timeoutMs);
-  return () => ({ signal, timeoutMs: Math.max(0, end - performance.now()) });
 }

@@ -145,6 +145,7 @@ export class EmbeddedEngine implements TaskEngine {
   introduce(worker: { name: string; concurrency: number }): Promise<void> {
     this.#holder.name = worker.name;
     this.#holder.concurrency = worker.concurrency;
+    this.#store.addHolder(this.#holder);
     return Promise.resolve();
   }
 

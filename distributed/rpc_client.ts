@@ -22,6 +22,7 @@ import { checkRetry } from "./_retry.ts";
 import { type Line, makeRemote, withLimits } from "./_rpc_caller.ts";
 import { RpcConnection } from "./_rpc_connection.ts";
 import { Inputs } from "./_rpc_inputs.ts";
+import { checkLimits } from "./_server_limits.ts";
 import type { RetryOptions } from "./retry_options.ts";
 import type { Rpc } from "./rpc.ts";
 
@@ -157,11 +158,12 @@ export class RpcClient<Api> implements AsyncDisposable {
    * @throws {Deno.errors.NotCapable} When the permission to connect is missing.
    * @throws {AuthenticationError} When the keys differ.
    * @throws {ProtocolError} When another kind of program listens there.
-   * @throws {TimeoutError} When there was no answer in time.
+   * @throws {TimeoutError} When there was no answer in time; one try takes 20 seconds at most.
    */
   static async connect<Api>(options: RpcClientOptions): Promise<RpcClient<Api>> {
     const { signal, authkey, lookAhead = 256, maxMessageBytes, allowLegacyAuth, tls } = options;
     checkCount("connect", "lookAhead", lookAhead, 0);
+    checkLimits("connect", { maxMessageBytes });
     checkTls("connect", tls);
     const retry = checkRetry("connect", options.retry);
     checkTimeout(options.timeoutMs);

@@ -28,13 +28,14 @@ import { KeyGuard } from "./_key_guard.ts";
 import { type CallLimits, RpcCalls } from "./_rpc_calls.ts";
 import { describeMembers, type Members, readMembers } from "./_rpc_members.ts";
 import type { Description } from "./_rpc_wire.ts";
+import { checkLimits } from "./_server_limits.ts";
 import type { RpcApi } from "./rpc.ts";
 import type { ServerLimits } from "./server.ts";
 
 /** So long {@linkcode RpcServer.shutdown} waits for functions that it has cancelled. */
 const SHUTDOWN_GRACE_MS = 1_000;
 
-/** How long a newcomer may take to ask for what is served. */
+/** How long a newcomer may take to say that it knows what is served. */
 const WELCOME_MS = 20_000;
 
 /** Options for {@linkcode RpcServer}. */
@@ -163,7 +164,7 @@ export class RpcServer implements AsyncDisposable {
   readonly #guard = new KeyGuard();
   readonly #address: Address;
   /** Those who have proved the key, and have not said which connection is theirs. */
-  readonly #arrivals = new Map<string, { readonly calls: RpcCalls }>();
+  readonly #arrivals = new Map<string, RpcCalls>();
   readonly #clients = new Set<RpcCalls>();
   readonly #stopped = Promise.withResolvers<void>();
   #refused = 0;
@@ -183,6 +184,7 @@ export class RpcServer implements AsyncDisposable {
     const { address = "127.0.0.1:0", authkey, allowLegacyAuth, onRefused, onError } = options;
     const { maxMessageBytes, handshakeTimeoutMs, maxConnections, tls } = options;
     const { maxCalls = 10_000, maxObjects = 10_000, lookAhead = 256 } = options;
+    checkLimits("serve", options);
     checkCount("serve", "maxCalls", maxCalls, 1);
     checkCount("serve", "maxObjects", maxObjects, 1);
     checkCount("serve", "lookAhead", lookAhead, 0);
@@ -298,7 +300,7 @@ export class RpcServer implements AsyncDisposable {
       onError: this.#onError,
     });
     const token = crypto.randomUUID();
-    this.#arrivals.set(token, { calls });
+    this.#arrivals.set(token, calls);
     this.#clients.add(calls);
     void session.closed.then(async () => {
       this.#arrivals.delete(token);
@@ -312,10 +314,10 @@ export class RpcServer implements AsyncDisposable {
   }
 
   #open(token: unknown): Loan {
-    const arrival = this.#arrivals.get(String(token));
-    if (arrival === undefined) throw new TypeError("Cannot open: the token is not known");
-    this.#arrivals.delete(String(token));
-    return new ApiLoan(arrival.calls);
+    const calls = this.#arrivals.get(token as string);
+    if (calls === undefined) throw new TypeError("Cannot open: the token is not known");
+    this.#arrivals.delete(token as string);
+    return new ApiLoan(calls);
   }
 }
 

@@ -17,7 +17,12 @@ import { ThreadPool, WorkerDiedError as ThreadWorkerDiedError } from "../thread/
 import { DEFAULT_RETRY, RetriesExhausted, retry } from "./_retry.ts";
 import { importTaskModule } from "./_task_module.ts";
 import { isTraced } from "./_telemetry.ts";
-import { type InnerPool, type ServiceOptions, WorkerService } from "./_worker_service.ts";
+import {
+  type InnerPool,
+  type ServiceOptions,
+  unlessAborted,
+  WorkerService,
+} from "./_worker_service.ts";
 import { BaseManager } from "./base_manager.ts";
 import type { TaskEngine } from "./engine.ts";
 import { EngineUnavailableError } from "./task_errors.ts";
@@ -52,8 +57,8 @@ export interface ServeTasksOptions {
    */
   engine?: TaskEngine | undefined;
   /**
-   * The functions that may be called: a module's URL, such as `import.meta.url`, or the module itself, as `import *
-   * as jobs` gives it, which needs no permission to read. Nothing else can be called, whatever the pool sends.
+   * The functions that may be called: a module's absolute URL, such as `import.meta.url`, or the module itself, as
+   * `import * as jobs` gives it, which needs no permission to read. Nothing else can be called, whatever the pool sends.
    */
   module: string | URL | Readonly<Record<string, unknown>>;
   /**
@@ -204,6 +209,7 @@ export async function serveTasks(options: ServeTasksOptions): Promise<void> {
   if ((address === undefined) === (engine === undefined)) {
     throw new TypeError(`Cannot ${ACTION}: there must be either an "address" or an "engine"`);
   }
+  checkModule(module);
   checkTls(ACTION, options.tls);
   signal?.throwIfAborted();
   giveBackSignal?.throwIfAborted();
@@ -236,8 +242,14 @@ async function serve(
     await using manager = new Manager({ address, authkey, tls });
     await manager.connect({ signal: leave });
     const which = queueName === undefined ? [] : [queueName];
-    await using queue = await TaskQueue.over(await manager.getTasks(...which));
-    await queue.introduce(name, concurrency);
+    const open = async (): Promise<TaskQueue<unknown>> => {
+      const opened = await TaskQueue.over(await manager.getTasks(...which));
+      await opened.introduce(name, concurrency);
+      return opened;
+    };
+    // A pool that does not answer holds up nobody who leaves: what is on its way ends with the manager.
+    await using queue = await unlessAborted(open(), leave);
+    if (queue === undefined) return;
     succeeded();
     await work(queue);
   };
@@ -286,6 +298,16 @@ export function taskAttempt(): number {
 }
 
 const ACTION = "serve tasks";
+
+/** @throws {TypeError} When it is neither a module nor the URL of one. */
+function checkModule(module: unknown): void {
+  const isUrl = typeof module === "string" || module instanceof URL;
+  if (isUrl ? URL.canParse(String(module)) : typeof module === "object" && module !== null) return;
+  const got = isUrl ? `"${module}"` : module === null ? "null" : typeof module;
+  throw new TypeError(
+    `Cannot ${ACTION}: "module" must be an absolute URL such as import.meta.url, or a module, got ${got}`,
+  );
+}
 
 /** How long threads and processes may take to end by themselves. */
 const FAREWELL_MS = 1_000;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -206,7 +207,8 @@ export class Server implements AsyncDisposable {
         shutdown,
       },
     });
-    this.#address = this.#hub.listen(address);
+    // What clients call must not end with the task that has made the server.
+    this.#address = runOutsideTasks(() => this.#hub.listen(address));
   }
 
   /** Where the server listens, with the port that the system chose when it was asked for port 0. */

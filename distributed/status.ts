@@ -130,11 +130,16 @@ export async function readStatus(sources: StatusSources): Promise<StatusReport> 
   const ofPools = Object.entries(pools).map(async ([name, pool]) =>
     [name, { ...pool.statistics(), workers: await pool.workers?.() }] as const
   );
+  // Together: when two fail, as they do with an engine that both have, somebody has to take note of each.
+  const [toldQueues, toldPools] = await Promise.all([
+    Promise.all(ofQueues),
+    Promise.all(ofPools),
+  ]);
   return {
     uptimeMs: Math.round(performance.now()),
     server: server?.statistics(),
-    queues: Object.fromEntries(await Promise.all(ofQueues)),
-    pools: Object.fromEntries(await Promise.all(ofPools)),
+    queues: Object.fromEntries(toldQueues),
+    pools: Object.fromEntries(toldPools),
   };
 }
 

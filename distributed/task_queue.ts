@@ -4,8 +4,9 @@
  * @module
  */
 
-import { checkCount } from "../coroutine/_call_settings.ts";
+import { checkCount, checkFunction } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { currentScope } from "../coroutine/_current_scope.ts";
 import { setLender } from "../coroutine/_lending.ts";
 import { QueueShutDownError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
@@ -63,7 +64,7 @@ export interface TaskWorkOptions {
   /**
    * When it aborts no more tasks are taken, and those that run are finished.
    *
-   * @default {undefined}
+   * @default {the cancellation of the task of `coroutine` that calls it}
    */
   signal?: AbortSignal | undefined;
 }
@@ -333,6 +334,9 @@ export class TaskQueue<T, R = unknown> implements AsyncDisposable {
    * does not end the lease.
    * @param options How many at a time, and when to stop.
    * @returns When there is nothing more to do, or `signal` has aborted and what ran has ended.
+   * @throws {TypeError} When `run` is no function, or an option is of the wrong kind.
+   * @throws {RangeError} When a number is outside of its range.
+   * @throws {CancelledError} When it has no `signal`, and the task of `coroutine` that calls it is cancelled.
    * @throws {EngineUnavailableError} When the engine cannot be reached.
    */
   async work(
@@ -340,15 +344,21 @@ export class TaskQueue<T, R = unknown> implements AsyncDisposable {
     options: TaskWorkOptions = {},
   ): Promise<void> {
     const { concurrency = 1, leaseMs, signal } = options;
+    checkFunction("work", '"run"', run);
     checkCount("work", "concurrency", concurrency, 1);
+    if (leaseMs !== undefined) checkCount("work", "leaseMs", leaseMs, 1);
+    // The lanes have a signal: without one of the caller's it leaves when the task is cancelled that has called it.
+    const task = signal === undefined ? currentScope()?.signal : undefined;
+    const leave = signal ?? task;
     const failed = new AbortController();
-    const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+    const stop = leave === undefined ? failed.signal : AbortSignal.any([leave, failed.signal]);
     const lanes = Array.from(
       { length: concurrency },
       () => this.#work(run, leaseMs, stop).catch((error) => failed.abort(error)),
     );
     await Promise.all(lanes);
-    if (failed.signal.aborted && signal?.aborted !== true) throw failed.signal.reason;
+    task?.throwIfAborted();
+    if (failed.signal.aborted && leave?.aborted !== true) throw failed.signal.reason;
   }
 
   async #work(

@@ -6,6 +6,8 @@
 
 import { checkCount } from "../coroutine/_call_settings.ts";
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
+import { runOutsideTasks } from "../coroutine/_current_scope.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { DEFAULT_GRACE_MS, PoolCore } from "../coroutine/_pool_core.ts";
 import { poolInternals } from "../coroutine/_pool_internals.ts";
 import { BasePool } from "../coroutine/base_pool.ts";
@@ -38,7 +40,7 @@ export interface TaskName {
 }
 
 /** Options for {@linkcode WorkerPool}. */
-export interface WorkerPoolOptions extends ServerLimits {
+export interface WorkerPoolOptions extends Omit<ServerLimits, "python"> {
   /**
    * Where the pool listens for workers. Port 0 lets the system choose one.
    *
@@ -219,20 +221,26 @@ export class WorkerPool extends BasePool<TaskName> {
    * @param count How many.
    * @param options How long to wait, and what stops the wait.
    * @returns When so many are connected.
+   * @throws {TypeError} When `count` is no number.
+   * @throws {RangeError} When `count` is no whole number of 0 or more.
    * @throws {TimeoutError} When there were fewer after `timeoutMs`.
    * @throws {EngineUnavailableError} When the engine cannot be reached.
    */
   async waitForWorkers(count: number, options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
+    checkCount("wait for workers", "count", count, 0);
     const timeoutMs = checkTimeout(options.timeoutMs);
     signal?.throwIfAborted();
     const end = performance.now() + timeoutMs;
+    let there = 0;
+    const late = (): never => {
+      throw new TimeoutError(`The pool has ${there} of ${count} workers after ${timeoutMs} ms`);
+    };
     for (;;) {
-      const { length } = await this.workers();
-      if (length >= count) return;
-      if (performance.now() >= end) {
-        throw new TimeoutError(`The pool has ${length} of ${count} workers after ${timeoutMs} ms`);
-      }
+      const wait = { signal, timeoutMs: Math.max(0, end - performance.now()) };
+      ({ length: there } = await waitWithin(this.workers(), wait, late));
+      if (there >= count) return;
+      if (performance.now() >= end) late();
       await sleep(LOOK_MS, { signal });
     }
   }
@@ -240,7 +248,8 @@ export class WorkerPool extends BasePool<TaskName> {
   /** Takes no more calls. What was given is done, then the workers are sent home. */
   override close(): void {
     super.close();
-    void super.join().then(() => this.#end());
+    // Not of the task that closes it: that one may end before. What fails, `join` tells.
+    runOutsideTasks(() => super.join().then(() => this.#end())).catch(() => {});
   }
 
   /**
@@ -277,7 +286,8 @@ export class WorkerPool extends BasePool<TaskName> {
   }
 
   async #end(): Promise<void> {
-    await (this.#ending ??= this.#sendHome());
+    // Others wait for it as well, when the task is cancelled that has begun it.
+    await (this.#ending ??= runOutsideTasks(() => this.#sendHome()));
   }
 
   async #sendHome(): Promise<void> {
