@@ -55,7 +55,8 @@ async function run(args: Arguments, io: CommandIo): Promise<number> {
     connectMs,
     count,
     leastMs: sorted[0]!,
-    medianMs: sorted[Math.floor(count / 2)]!,
+    // Of an even number, between the two in the middle.
+    medianMs: (sorted[(count - 1) >> 1]! + sorted[count >> 1]!) / 2,
     mostMs: sorted.at(-1)!,
   };
   if (isJson) {

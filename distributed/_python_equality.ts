@@ -1,4 +1,5 @@
 import { numberOf } from "./_python_arguments.ts";
+import { PythonError } from "./python_errors.ts";
 import { PyTuple } from "./python_types.ts";
 
 /** How Python compares data, as far as lists and dictionaries need it. */
@@ -6,8 +7,30 @@ import { PyTuple } from "./python_types.ts";
 /** Deeper data is taken for different. */
 const DEEPEST = 100;
 
-/** `a == b`, for data. */
-export function isEqual(a: unknown, b: unknown, depth = 0): boolean {
+/**
+ * So many comparisons may it take to tell whether two values are equal. What is shared inside of them is compared on
+ * every way to it: of a few bytes that a client sends there can be more ways than anybody could wait for.
+ */
+const MOST_COMPARISONS = 10_000_000;
+
+/** What is left of the comparisons. */
+interface Work {
+  left: number;
+}
+
+/**
+ * `a == b`, for data.
+ *
+ * @throws {PythonError} When it takes too many comparisons to tell.
+ */
+export function isEqual(a: unknown, b: unknown): boolean {
+  return compare(a, b, 0, { left: MOST_COMPARISONS });
+}
+
+function compare(a: unknown, b: unknown, depth: number, work: Work): boolean {
+  if (--work.left < 0) {
+    throw new PythonError("RuntimeError", ["the data takes too long to compare"]);
+  }
   if (Object.is(a, b)) return true;
   const [x, y] = [numberOf(a), numberOf(b)];
   // A bigint and a number are compared by what they are worth.
@@ -18,18 +41,20 @@ export function isEqual(a: unknown, b: unknown, depth = 0): boolean {
   if (depth > DEEPEST) return false;
   if (Array.isArray(a) && Array.isArray(b)) {
     return a instanceof PyTuple === b instanceof PyTuple && a.length === b.length &&
-      a.every((item, i) => isEqual(item, b[i], depth + 1));
+      a.every((item, i) => compare(item, b[i], depth + 1, work));
   }
   if (a instanceof Uint8Array && b instanceof Uint8Array) {
     return a.length === b.length && a.every((byte, i) => byte === b[i]);
   }
   if (a instanceof Set && b instanceof Set) {
-    return a.size === b.size && [...a].every((item) => has(b, item, depth));
+    return a.size === b.size && [...a].every((item) => has(b, item, depth, work));
   }
   const [left, right] = [entriesOf(a), entriesOf(b)];
   if (left === undefined || right === undefined || left.length !== right.length) return false;
   return left.every(([key, value]) =>
-    right.some(([other, item]) => isEqual(key, other, depth + 1) && isEqual(value, item, depth + 1))
+    right.some(([other, item]) =>
+      compare(key, other, depth + 1, work) && compare(value, item, depth + 1, work)
+    )
   );
 }
 
@@ -50,9 +75,9 @@ function exact(value: unknown, number: number): number | bigint {
   return typeof value === "bigint" ? value : number;
 }
 
-function has(set: ReadonlySet<unknown>, item: unknown, depth: number): boolean {
+function has(set: ReadonlySet<unknown>, item: unknown, depth: number, work: Work): boolean {
   if (set.has(item)) return true;
-  for (const other of set) if (isEqual(item, other, depth + 1)) return true;
+  for (const other of set) if (compare(item, other, depth + 1, work)) return true;
   return false;
 }
 

@@ -10,10 +10,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  CancelledError,
   Queue,
   QueueEmptyError,
   QueueFullError,
   QueueShutDownError,
+  sleep,
+  spawn,
   TimeoutError,
 } from "../../coroutine/mod.ts";
 import {
@@ -26,7 +29,7 @@ import {
   formatAddress,
   type Remote,
 } from "../../ipc/mod.ts";
-import { BaseManager, Server } from "../../distributed/mod.ts";
+import { BaseManager, RpcServer, Server, WorkerPool } from "../../distributed/mod.ts";
 import { Process, ProcessStateError } from "../../process/mod.ts";
 import { Gate } from "../support/gate.ts";
 import { leakTest } from "../support/leaks.ts";
@@ -614,4 +617,59 @@ leakTest("BaseManager.start() has one time limit for all that it does", async ()
   // It was given up whole, and can be started again.
   await manager.start();
   assertEquals(await (await manager.counter()).add(2), 2);
+});
+
+leakTest(
+  "BaseManager: what clients call does not end with the task that has made the server",
+  async () => {
+    const entered = new Gate();
+    const woken = new Gate();
+    const wait = async () => {
+      entered.open();
+      await sleep(0);
+      await woken.wait();
+      return "waited";
+    };
+    const Master = BaseManager.register("wait", { callable: wait });
+    const made = Promise.withResolvers<Server>();
+    const serving = spawn(async () => {
+      const server = new Master({ authkey: "key" }).getServer();
+      made.resolve(server);
+      await server.serveForever();
+    });
+    await using server = await made.promise;
+    await using client = new Master({ address: server.address, authkey: "key" });
+    await client.connect();
+    const waiting = client.wait();
+    await entered.wait();
+    serving.cancel();
+    await assertRejects(async () => await serving, CancelledError);
+    woken.open();
+    assertEquals(await waiting, "waited");
+  },
+);
+
+Deno.test("BaseManager and RpcServer refuse limits that are none", () => {
+  for (
+    const limits of [
+      { maxConnections: NaN },
+      { maxConnections: 0 },
+      { maxMessageBytes: 1.5 },
+      { handshakeTimeoutMs: 0 },
+      { handshakeTimeoutMs: -1 },
+      // A timer would fire at once, and every client would be refused.
+      { handshakeTimeoutMs: Infinity },
+      { handshakeTimeoutMs: NaN },
+    ]
+  ) {
+    const [name] = Object.keys(limits);
+    const make = [
+      () => new BaseManager(limits),
+      () => new RpcServer({ now: () => 0 }, limits),
+      () => new WorkerPool(limits),
+    ];
+    for (const run of make) assertThrows(run, RangeError, `"${name}"`);
+  }
+  assertThrows(() => new BaseManager({ maxConnections: "9" as never }), TypeError);
+  void new BaseManager({ maxConnections: Infinity, handshakeTimeoutMs: 1 });
 });

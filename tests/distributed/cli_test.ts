@@ -26,7 +26,7 @@ Deno.test("manyhands --help tells commands, the key and exit codes", async () =>
 
 Deno.test("manyhands COMMAND --help tells each option, permissions and examples", async () => {
   for (const { name, options } of COMMANDS) {
-    for (const args of [[name, "--help"], ["help", name]]) {
+    for (const args of [[name, "--help"], [name, "-h"], ["help", name]]) {
       const { code, out } = await runCommand(args);
       assertEquals(code, 0);
       for (const option of options) assertMatch(out, new RegExp(`^  --${option.name}\\b`, "m"));
@@ -42,6 +42,10 @@ Deno.test("manyhands tells in one line what is wrong with the command line, with
   const cases: [args: string, told: string][] = [
     ["pong", 'There is no command "pong"; there are serve, worker, put, get, stats, top, ping.'],
     ["stats --bogus", "Unknown option --bogus; --help lists the options"],
+    [
+      "put f --priority -5",
+      '"-5" is taken for an option: a number below 0 is written as --option=-5, or behind "--"',
+    ],
     ["stats --bogus=7", "Unknown option --bogus; --help lists the options"],
     ["stats more", 'Command stats cannot use "more"; --help tells more'],
     ["worker", "Command worker needs MODULE; --help tells more"],

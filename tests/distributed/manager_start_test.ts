@@ -55,3 +55,10 @@ leakTest(
     await assertRejects(() => manager.getGreeting(), ProcessStateError);
   },
 );
+
+leakTest("BaseManager.start() can be called again after a limit that is none", async () => {
+  await using manager = new Manager({ module });
+  await assertRejects(() => manager.start({ timeoutMs: -1 }), RangeError, '"timeoutMs"');
+  await manager.start();
+  assertEquals(await manager.getGreeting(), "nobody was greeted");
+});

@@ -1,5 +1,13 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { CancelledError, Queue, spawn, TimeoutError } from "../../coroutine/mod.ts";
+import { Reconnector } from "../../distributed/_reconnector.ts";
 import { DEFAULT_RETRY, retry } from "../../distributed/_retry.ts";
 import {
   BaseManager,
@@ -582,3 +590,26 @@ for (const [retry, text] of WRONG) {
     assert(error.message.includes(text), error.message);
   });
 }
+
+Deno.test("Reconnector tries anew for one who asks again before others know that it failed", async () => {
+  let tries = 0;
+  const connection = { isClosed: false, close: () => Promise.resolve() };
+  const reconnector = new Reconnector({
+    peer: "a peer",
+    settings: { ...DEFAULT_RETRY, maxAttempts: 1 },
+    open: () => {
+      if (++tries === 1) return Promise.reject(new ConnectionLostError("not yet"));
+      return Promise.resolve(connection);
+    },
+  });
+  const again = reconnector.ready({}).catch(() => reconnector.ready({}));
+  // With a limit it takes some more turns until the wait has ended.
+  const other = assertRejects(
+    () => reconnector.ready({ timeoutMs: 60_000 }),
+    ConnectionLostError,
+    "in 1 tries",
+  );
+  assertStrictEquals(await again, connection);
+  await other;
+  assertEquals(tries, 2);
+});

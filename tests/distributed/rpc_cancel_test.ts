@@ -181,3 +181,25 @@ leakTest("RpcServer cancels functions whose client is gone, and frees its object
   await until(() => served.server.statistics().objects === 0);
   assertEquals(served.server.statistics().streams, 0);
 });
+
+leakTest("RpcServer takes back a stream that is answered to one who has given up", async () => {
+  const entered = new Gate();
+  const api = {
+    async late({ signal }: { signal: AbortSignal }) {
+      entered.open();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return ReadableStream.from([1]);
+    },
+  };
+  await using served = await serve(api);
+  const controller = new AbortController();
+  const refused = assertRejects(
+    async () => await served.api.late({ signal: controller.signal }),
+    Error,
+    "enough",
+  );
+  await entered.wait();
+  controller.abort(new Error("enough"));
+  await refused;
+  assertEquals(served.server.statistics().streams, 0);
+});

@@ -140,3 +140,36 @@ leakTest("RpcServer frees what a client has that was killed, and cancels its cal
   await disposed.wait();
   await until(() => served.server.statistics().connections === 1);
 });
+
+leakTest(
+  "RpcServer has no room for more than maxObjects, also of those made together",
+  async () => {
+    class Thing {
+      name() {
+        return "thing";
+      }
+    }
+    await using served = await serve({ Thing }, { maxObjects: 2 });
+    const made = await Promise.allSettled([1, 2, 3, 4].map(() => served.api.Thing.create()));
+    assertEquals(made.map(({ status }) => status), [
+      ...["fulfilled", "fulfilled"],
+      ...["rejected", "rejected"],
+    ]);
+    assertEquals(served.server.statistics().objects, 2);
+  },
+);
+
+leakTest("RpcServer has room again after a constructor that has thrown", async () => {
+  class Thing {
+    constructor(isFine: boolean) {
+      if (!isFine) throw new RangeError("it is not");
+    }
+    name() {
+      return "thing";
+    }
+  }
+  await using served = await serve({ Thing }, { maxObjects: 1 });
+  await assertRejects(() => served.api.Thing.create(false), RangeError, "it is not");
+  await using thing = await served.api.Thing.create(true);
+  assertEquals(await thing.name(), "thing");
+});

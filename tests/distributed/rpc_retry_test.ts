@@ -373,3 +373,17 @@ leakTest("RpcClient.within() refuses to repeat what cannot be repeated", async (
     '"retry.maxAttempts" must be a number from 1',
   );
 });
+
+leakTest("RpcStream that waits for a connection can be left", async () => {
+  const address = somewhere();
+  const server = serve(address);
+  await using client = await connect(address);
+  await stop(server, client);
+  const values = client.api.count(3)[Symbol.asyncIterator]();
+  await assertRejects(() => values.next({ timeoutMs: 20 }), TimeoutError);
+  await values.return();
+  const task = spawn(async () => await Array.fromAsync(client.api.count(3)));
+  await settle();
+  task.cancel();
+  await assertRejects(async () => await task, CancelledError);
+});

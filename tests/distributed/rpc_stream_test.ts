@@ -319,3 +319,51 @@ leakTest("RpcClient closes arguments when the call is cancelled or the server go
     await server.shutdown();
   }
 });
+
+leakTest(
+  "RpcStream that a function has answered is ended although nobody took from it",
+  async () => {
+    const closed = new Gate();
+    const api = { readable: () => new ReadableStream<number>({ cancel: () => closed.open() }) };
+    await using served = await serve(api);
+    const stream = await served.api.readable();
+    assertEquals(served.server.statistics().streams, 1);
+    await stream[Symbol.asyncIterator]().return();
+    await closed.wait();
+    await until(() => served.server.statistics().streams === 0);
+  },
+);
+
+leakTest("RpcStream ends with the signal of its arguments, whatever limits it has", async () => {
+  const { count, closed } = createCounter();
+  const api = { count: (_options: { signal: AbortSignal }) => count() };
+  await using served = await serve(api);
+  const limit = new AbortController();
+  const enough = new AbortController();
+  const limited = RpcClient.within(served.api, { signal: limit.signal });
+  const values = limited.count({ signal: enough.signal })[Symbol.asyncIterator]();
+  assertEquals((await values.next()).value, 0);
+  enough.abort(new Error("enough"));
+  const takeAll = async () => {
+    while ((await values.next()).done !== true);
+  };
+  await assertRejects(takeAll, Error, "enough");
+  await closed.wait();
+});
+
+leakTest("RpcServer closes a stream for which a client has no room", async () => {
+  const closed = [new Gate(), new Gate()];
+  const api = {
+    readable: (n: number) => new ReadableStream<number>({ cancel: () => closed[n]!.open() }),
+  };
+  await using served = await serve(api, { maxObjects: 1 });
+  const first = await served.api.readable(0);
+  await assertRejects(
+    async () => await served.api.readable(1),
+    RangeError,
+    "1 objects and streams",
+  );
+  await closed[1]!.wait();
+  await first[Symbol.asyncIterator]().return();
+  await closed[0]!.wait();
+});

@@ -8,6 +8,7 @@ import {
 } from "../../coroutine/mod.ts";
 import {
   BaseManager,
+  embeddedEngine,
   type Server,
   serveTasks,
   type ServeTasksOptions,
@@ -18,6 +19,7 @@ import {
 import type { Address } from "../../ipc/mod.ts";
 import { startProgram } from "../support/child_program.ts";
 import { createGates } from "../support/gate.ts";
+import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending } from "../support/settle.ts";
 
@@ -256,4 +258,64 @@ leakTest("serveTasks() takes no task when nothing can run it", async () => {
     await assertRejects(() => fixture.work({}, { module, inside }), Error, "not today");
   }
   assertEquals([task.state, (await fixture.first.statistics()).put], ["waiting", 1]);
+});
+
+// What others send
+
+Deno.test("serveTasks() fails a task that is not well formed, and goes on", async () => {
+  const job = {
+    name: "nope",
+    items: [1, "{}"],
+    spread: false,
+    progress: false,
+    stream: false,
+    lost: 0,
+  };
+  for (
+    const bad of [job, { ...job, lost: 1n }, { ...job, items: 5 }, { ...job, items: [9, "[]"] }]
+  ) {
+    const engine = embeddedEngine();
+    await using queue = new TaskQueue<unknown, unknown>({ engine });
+    const worker = serveTasks({ engine, module: { square: (n: number) => n * n } });
+    const [first, second] = await Promise.all([
+      queue.put(bad),
+      queue.put({ name: "square", args: [3] }),
+    ]);
+    await Promise.allSettled([first.result()]);
+    assertEquals(await second.result(), 9);
+    await queue.shutdown();
+    await worker;
+  }
+});
+
+Deno.test("serveTasks() leaves a manager that does not answer", async () => {
+  const never = Promise.withResolvers<never>().promise;
+  const asked = Promise.withResolvers<void>();
+  const Manager = BaseManager.register("getTasks", {
+    callable: () => {
+      asked.resolve();
+      return never;
+    },
+  });
+  await using server = new Manager({ authkey: KEY }).getServer();
+  const leave = new AbortController();
+  const worker = serveTasks({
+    address: server.address,
+    authkey: KEY,
+    module: { square: (n: number) => n * n },
+    signal: leave.signal,
+  });
+  await asked.promise;
+  leave.abort();
+  await guard(worker, () => "the worker to leave");
+});
+
+Deno.test("serveTasks() refuses what is no module before it connects", async () => {
+  for (const module of [undefined, null, 5, "./jobs.ts", ""]) {
+    await assertRejects(
+      () => serveTasks({ address: "127.0.0.1:1", module: module as string, reconnectMs: 0 }),
+      TypeError,
+      'Cannot serve tasks: "module" must be an absolute URL such as import.meta.url, or a module, got',
+    );
+  }
 });

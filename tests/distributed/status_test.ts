@@ -1,7 +1,15 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { Pool } from "../../coroutine/mod.ts";
 import {
   BaseManager,
+  embeddedEngine,
+  EngineUnavailableError,
   readStatus,
   serveStatus,
   serveTasks,
@@ -9,6 +17,7 @@ import {
   TaskQueue,
   WorkerPool,
 } from "../../distributed/mod.ts";
+import { settle } from "../support/settle.ts";
 import { readMetrics } from "./metrics_reader.ts";
 import { runCommand, ServedQueues } from "./cli_io.ts";
 
@@ -286,4 +295,15 @@ Deno.test("manyhands serve --status-port serves the status of all queues", async
     { labels: { queue: "a" }, value: 0 },
     { labels: { queue: "b" }, value: 1 },
   ]);
+});
+
+Deno.test("readStatus() rejects when a queue and a pool fail together, and nothing is left over", async () => {
+  const gone = () => Promise.reject(new EngineUnavailableError("gone"));
+  await using engine = embeddedEngine();
+  engine.statistics = gone;
+  await using pool = new WorkerPool({ engine });
+  const sources = { queues: { tasks: new TaskQueue({ engine }) }, pools: { pool } };
+  await assertRejects(() => readStatus(sources), EngineUnavailableError, "gone");
+  // What nobody has taken note of would end the program now.
+  await settle();
 });

@@ -490,3 +490,8 @@ leakTest("SyncManager's objects end with it, and say so", async () => {
   await assertRejects(() => used.length(), ConnectionClosedError);
   await assertRejects(() => list.length(), ConnectionLostError);
 });
+
+leakTest("SyncManager.value() refuses a kind that is no text in its own words", async () => {
+  await using open = await openManager();
+  await assertRejects(() => open.manager.value(5 as never), TypeError, 'must be one of "int8"');
+});

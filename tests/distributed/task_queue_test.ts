@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { CancelledError, InvalidStateError, Queue } from "../../coroutine/mod.ts";
+import { CancelledError, InvalidStateError, Queue, spawn } from "../../coroutine/mod.ts";
 import {
   BaseManager,
   embeddedEngine,
@@ -11,6 +11,7 @@ import { TaskHeap } from "../../distributed/_task_heap.ts";
 import { taskQueueContract } from "../contracts/task_queue_contract.ts";
 import { createRandom } from "../coroutine/_random.ts";
 import { FakeTime } from "../support/fake_time.ts";
+import { Gate } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
 import { assertPending, settle } from "../support/settle.ts";
 
@@ -418,4 +419,67 @@ Deno.test("TaskHeap gives its entries in order, whatever is taken out", () => {
       assertEquals(heap.size, twin.length);
     }
   }
+});
+
+Deno.test("TaskQueue.over() gives back at its end what it has fetched and nobody has begun", async () => {
+  await using served = await serve(new TaskQueue(), 2, { prefetch: 2 });
+  const [worker, other] = served.queues as [TaskQueue<unknown>, TaskQueue<unknown>];
+  const tasks = await Promise.all(["a", "b"].map((value) => other.put(value)));
+  const lease = await worker.get();
+  await lease.complete(1);
+  await worker[Symbol.asyncDispose]();
+  const again = await guard(other.get(), () => "what was given back");
+  assertEquals([again.value, again.attempt], ["b", 1]);
+  await again.complete(2);
+  assertEquals(await Promise.all(tasks.map((task) => task.result())), [1, 2]);
+});
+
+Deno.test("TaskQueue tells of a task that was not there when it was to be put again", async () => {
+  await using served = await serve(new TaskQueue(), 1);
+  const [queue] = served.queues as [TaskQueue<unknown>];
+  assertEquals(await queue.deadLetters.requeue("x"), undefined);
+  const task = await queue.put(1, { id: "x" });
+  await (await queue.get()).complete(7);
+  assertEquals(await guard(task.result(), () => "the result"), 7);
+});
+
+Deno.test("TaskQueue.introduce() says who this process is, of a queue that is kept in it", async () => {
+  await using queue = new TaskQueue<number>();
+  await queue.introduce("me", 2);
+  await queue.put(1);
+  const lease = await queue.get();
+  const { workers } = await queue.statistics();
+  assertEquals(workers.map(({ name, concurrency, held }) => [name, concurrency, held]), [
+    ["me", 2, 1],
+  ]);
+  await lease.release();
+});
+
+Deno.test("TaskQueue.work() without a signal ends with the task that calls it", async () => {
+  await using queue = new TaskQueue<number, number>();
+  const gate = new Gate();
+  const task = await queue.put(1);
+  const working = spawn(() =>
+    queue.work(async (n) => {
+      await gate.wait();
+      return n + 1;
+    })
+  );
+  await settle();
+  working.cancel();
+  // What runs is finished.
+  await assertPending(Promise.resolve(working), "the work");
+  gate.open();
+  await assertRejects(async () => await working, CancelledError);
+  assertEquals(await task.result(), 2);
+  const next = await queue.put(2);
+  await settle();
+  assertEquals(next.state, "waiting");
+});
+
+Deno.test("TaskQueue.work() refuses what is no function before it takes a task", async () => {
+  await using queue = new TaskQueue<number>();
+  const task = await queue.put(1);
+  await assertRejects(() => queue.work(1 as never), TypeError, '"run" must be a function');
+  assertEquals(task.state, "waiting");
 });

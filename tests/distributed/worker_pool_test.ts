@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { CancelledError, Queue as LocalQueue, TimeoutError } from "../../coroutine/mod.ts";
+import { CancelledError, Queue as LocalQueue, spawn, TimeoutError } from "../../coroutine/mod.ts";
 import {
+  BaseManager,
+  embeddedEngine,
   EngineUnavailableError,
   serveTasks,
   taskAttempt,
+  TaskQueue,
   WorkerPool,
 } from "../../distributed/mod.ts";
 import { AuthenticationError, Queue } from "../../ipc/mod.ts";
@@ -11,6 +14,7 @@ import { Process } from "../../process/mod.ts";
 import { poolContract } from "../contracts/pool_contract.ts";
 import { freePort } from "../support/free_port.ts";
 import { leakTest } from "../support/leaks.ts";
+import { settle } from "../support/settle.ts";
 
 const FUNCTIONS = import.meta.resolve("../contracts/pool_functions.ts");
 const TARGETS = import.meta.resolve("./worker_targets.ts");
@@ -239,4 +243,52 @@ Deno.test("WorkerPool.terminate() reaches what runs", async () => {
   await staying;
   await worker;
   assert(pool.statistics().cancelled === 1);
+});
+
+Deno.test("WorkerPool.close() in a task that ends before the pool does is no error", async () => {
+  await using pool = new WorkerPool({ authkey: "key" });
+  const result = pool.applyAsync({ name: "never" }, []);
+  const closing = spawn(async () => {
+    pool.close();
+    await result.wait();
+  });
+  await settle();
+  closing.cancel();
+  await assertRejects(async () => await closing, CancelledError);
+  await settle();
+  await pool.terminate();
+  await assertRejects(() => result.get(), CancelledError);
+});
+
+Deno.test("WorkerPool.terminate() in a task that is cancelled ends the pool all the same", async () => {
+  const pool = new WorkerPool({ authkey: "key" });
+  const Client = BaseManager.register("getTasks", { proxyType: TaskQueue<unknown> });
+  // While somebody is connected, the pool waits for his farewell.
+  await using client = new Client({ address: pool.address, authkey: "key" });
+  await client.connect();
+  const ending = spawn(() => pool.terminate());
+  await settle();
+  ending.cancel();
+  await Promise.allSettled([ending]);
+  await pool.terminate();
+  Deno.listen({ ...pool.address }).close();
+});
+
+Deno.test("WorkerPool.waitForWorkers() refuses a number that can never be there", async () => {
+  await using pool = new WorkerPool({ authkey: "key" });
+  const wait = (count: unknown) => pool.waitForWorkers(count as number, { timeoutMs: 20 });
+  await assertRejects(() => wait(NaN), RangeError, '"count"');
+  await assertRejects(() => wait("2"), TypeError, '"count"');
+  await pool.waitForWorkers(0);
+});
+
+Deno.test("WorkerPool.waitForWorkers() ends in its time when the engine does not answer", async () => {
+  const engine = embeddedEngine();
+  engine.statistics = () => Promise.withResolvers<never>().promise;
+  await using pool = new WorkerPool({ engine });
+  await assertRejects(
+    () => pool.waitForWorkers(1, { timeoutMs: 10 }),
+    TimeoutError,
+    "0 of 1 workers after 10 ms",
+  );
 });
