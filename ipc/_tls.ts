@@ -1,3 +1,4 @@
+import { startLimit } from "../coroutine/_check_timeout.ts";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import { type ConnDuplex, loadBuiltin, toDuplex } from "./_conn_duplex.ts";
 import { type ByteStream, FrameStream } from "./_frame_stream.ts";
@@ -286,7 +287,7 @@ async function readFirst(
 ): Promise<Uint8Array | undefined | null> {
   const buffer = new Uint8Array(16 * 1024);
   const { promise: silence, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), silenceMs);
+  const timer = startLimit(() => resolve(undefined), silenceMs);
   const reading = conn.read(buffer).then((count) => count === null ? null : buffer.slice(0, count));
   // When it was silent, the connection is closed while this still waits.
   reading.catch(() => {});
