@@ -91,13 +91,14 @@ export class Table {
 }
 
 /**
- * A ratio with three digits: `0.77×`, `12.5×`, `104×`.
+ * A ratio with three digits: `0.77×`, `12.5×`, `104×`; with two when it is small: `0.0012×`.
  *
  * @param ratio How many times faster.
  * @returns The text.
  */
 export function formatRatio(ratio: number): string {
-  return `${threeDigits(ratio)}×`;
+  // What is far behind is told as well as what is far ahead.
+  return `${ratio > 0 && ratio < 0.095 ? ratio.toPrecision(2) : threeDigits(ratio)}×`;
 }
 
 /**

@@ -11,7 +11,10 @@ Deno.test("formatSeconds() takes the unit that fits and three digits", () => {
 });
 
 Deno.test("formatRatio() has three digits", () => {
-  assertEquals([1 / 1.3, 12.54, 103.7].map(formatRatio), ["0.77×", "12.5×", "104×"]);
+  assertEquals(
+    [1 / 1.3, 12.54, 103.7, 0.00123, 0.0949, 0.095].map(formatRatio),
+    ["0.77×", "12.5×", "104×", "0.0012×", "0.095×", "0.10×"],
+  );
 });
 
 Deno.test("Table has one line for each scenario and peer, with columns under each other", async () => {
