@@ -48,9 +48,11 @@ if (flags === undefined) {
     assertEquals(doneAtItsEnd, doneInCut);
     assert(doneInCut >= 100 && doneInCut < tasks - 50, `${doneInCut} of ${tasks} before the cut`);
 
-    // Leases that are longer than the cut: nothing is done twice.
+    // Leases that are longer than the cut: nothing goes to others. One that was on its way when the network was cut
+    // has come to nobody, and is handed out again; the worker asks for four at a time.
     assertEquals(patient.results.map(({ square }) => square), squares);
-    assert(patient.results.every(({ attempt, by }) => attempt === 1 && by === "far"));
+    assert(patient.results.every(({ by }) => by === "far"));
+    assert(patient.results.filter(({ attempt }) => attempt > 1).length <= 4);
     const { done, failed, unfinished } = patient.statistics;
     assertEquals({ done, failed, unfinished }, { done: tasks, failed: 0, unfinished: 0 });
 

@@ -1,5 +1,5 @@
 import { currentTask, sleep } from "../../coroutine/mod.ts";
-import { type Queue, registerErrorClass } from "../../ipc/mod.ts";
+import type { Queue } from "../../ipc/mod.ts";
 import { exit, Pool } from "../../process/mod.ts";
 
 /** What the tests of pools of processes call, beside the functions of the contract. */
@@ -61,23 +61,6 @@ export function answerThatThrows(): { field: number } {
       throw new RangeError("not to be read");
     },
   };
-}
-
-/** An error that cannot be made again where it arrives. */
-export class UnreadableError extends Error {
-  constructor() {
-    super("unreadable");
-    Object.defineProperty(this, "field", { value: 1, enumerable: true });
-  }
-
-  set field(_value: number) {
-    throw new RangeError("not to be set");
-  }
-}
-registerErrorClass(UnreadableError);
-
-export function failUnreadably(): never {
-  throw new UnreadableError();
 }
 
 /** Computes for ever, unless it is given a number that is not 0. */

@@ -9,14 +9,13 @@ import {
   answerThatThrows,
   echo,
   failToPrepare,
-  failUnreadably,
   getPid,
   killItself,
   listPrepared,
   prepare,
   square,
 } from "./pool_targets.ts";
-import { kindOf, Trap } from "./serializer_targets.ts";
+import { kindOf, setTrap, Trap } from "./serializer_targets.ts";
 
 const MODULE = import.meta.resolve("./pool_targets.ts");
 const SERIALIZERS = import.meta.resolve("./serializer_targets.ts");
@@ -107,10 +106,10 @@ leakTest(
 leakTest(
   "ProcessPoolExecutor goes on when an answer cannot be read here [cpython: ExecutorDeadlockTest.test_error_during_result_unpickle_in_result_handler]",
   async () => {
-    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: MODULE });
-    const future = executor.submit(failUnreadably);
-    await assertRejects(() => future.result(), RangeError, "not to be set");
-    assertEquals(await executor.submit(square, 3), 9);
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: SERIALIZERS });
+    const future = executor.submit(setTrap);
+    await assertRejects(() => future.result(), RangeError, "not to be read here");
+    assertEquals(await executor.submit(kindOf, new Trap("harmless")), "harmless");
   },
 );
 

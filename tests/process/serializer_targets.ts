@@ -55,6 +55,11 @@ export function double(money: Money): Money {
   return money.plus(money);
 }
 
+/** An answer that cannot be read where it arrives. */
+export function setTrap(): Trap {
+  return new Trap("throw");
+}
+
 export function kindOf(trap: Trap): string {
   return trap.kind;
 }
