@@ -1,6 +1,7 @@
 import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
+import { hasSignal } from "../ipc/_call.ts";
 import { RemoteObject, type Session } from "../ipc/_session.ts";
 import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "../ipc/errors.ts";
 import { Reconnector } from "./_reconnector.ts";
@@ -399,9 +400,4 @@ async function free({ state }: Target, { session, object }: Place): Promise<void
   } catch (error) {
     if (!session.isClosed) throw error;
   }
-}
-
-function hasSignal(value: unknown): value is { signal: AbortSignal } {
-  return typeof value === "object" && value !== null && "signal" in value &&
-    value.signal instanceof AbortSignal;
 }

@@ -15,7 +15,6 @@ import { checkTls } from "../ipc/_tls.ts";
 import { familyKey } from "../ipc/_family.ts";
 import {
   type Address,
-  type AddressLike,
   ConnectionClosedError,
   formatAddress,
   parseAddress,
@@ -23,12 +22,8 @@ import {
 } from "../ipc/mod.ts";
 import { INTERNALS, type ProcessInternals } from "../process/_internals.ts";
 import { withNet } from "../process/_permission_flags.ts";
-import {
-  type Permissions,
-  Process,
-  type ProcessOptions,
-  ProcessStateError,
-} from "../process/mod.ts";
+import { Process, type ProcessOptions, ProcessStateError } from "../process/mod.ts";
+import type { BaseManagerOptions } from "./base_manager_options.ts";
 import { countDown } from "./_count_down.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
 import { adopterOf, isSealed, managerInternals, seal } from "./_manager_internals.ts";
@@ -45,61 +40,12 @@ import type {
   RegisterOptions,
   RegisterProxyOptions,
 } from "./managed.ts";
-import type { RetryOptions } from "./retry_options.ts";
 import { Server, type ServerLimits } from "./server.ts";
+
+export type { BaseManagerOptions } from "./base_manager_options.ts";
 
 /** How long a manager's process may take to end when it was told to, before it is terminated. */
 const DEFAULT_SHUTDOWN_TIMEOUT_MS = 1_000;
-
-/** Options for {@linkcode BaseManager}. */
-export interface BaseManagerOptions extends ServerLimits {
-  /**
-   * Where the manager listens, or is to be found. Port 0 lets the system choose one.
-   *
-   * @default {"127.0.0.1:0"}
-   */
-  address?: AddressLike | undefined;
-  /**
-   * The key that both sides must have; text is taken as UTF-8. Whoever has it can call everything that is
-   * registered. Without it, it is a random key that only this process and its children have.
-   *
-   * @default {undefined}
-   */
-  authkey?: string | Uint8Array | undefined;
-  /**
-   * The module that exports the registered functions, for {@linkcode BaseManager.start}:
-   * `import.meta.url` for functions of the same file.
-   *
-   * @default {undefined}
-   */
-  module?: string | URL | undefined;
-  /**
-   * What the manager's own process may do beside listening, for {@linkcode BaseManager.start}.
-   *
-   * @default {"none"}
-   */
-  permissions?: Permissions | undefined;
-  /**
-   * How long a manager may take to answer to {@linkcode BaseManager.shutdown}, and its own process to end
-   * in order before it is terminated, and once more before it is killed; in milliseconds.
-   *
-   * @default {1000}
-   */
-  shutdownTimeoutMs?: number | undefined;
-  /**
-   * Told of each connection that `getServer()`'s server refused.
-   *
-   * @default {undefined}
-   */
-  onRefused?: ((error: unknown) => void) | undefined;
-  /**
-   * Whether a client connects anew when its connection is lost, and with which pauses; for
-   * {@linkcode BaseManager.connect}. See there what becomes of calls and proxies.
-   *
-   * @default {false}
-   */
-  retry?: boolean | RetryOptions | undefined;
-}
 
 /**
  * A class of managers that has methods for what is registered.

@@ -41,6 +41,7 @@
  */
 
 export * from "./base_manager.ts";
+export * from "./base_manager_options.ts";
 export * from "./embedded_engine.ts";
 export * from "./engine.ts";
 export * from "./managed.ts";

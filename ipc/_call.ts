@@ -43,3 +43,9 @@ export interface OutgoingCall {
   /** Whether the call lets the process end although it waits. */
   readonly background: boolean;
 }
+
+/** Whether an argument is an object with a signal: then that is how the call is given up. */
+export function hasSignal(value: unknown): value is { signal: AbortSignal } {
+  return typeof value === "object" && value !== null && "signal" in value &&
+    value.signal instanceof AbortSignal;
+}

@@ -4,7 +4,8 @@ import { currentScope } from "../coroutine/_current_scope.ts";
 import { listenForCancel } from "../coroutine/_listen_for_cancel.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
-import { IncomingCall, type OutgoingCall } from "./_call.ts";
+import { isThenable } from "../coroutine/_thenable.ts";
+import { hasSignal, IncomingCall, type OutgoingCall } from "./_call.ts";
 import { decode, encode } from "./_encoding.ts";
 import { copyError } from "./_copy_error.ts";
 import type { EndSignal } from "./_ending.ts";
@@ -594,14 +595,4 @@ export class Session {
     for (const { seat } of lent) seat.leave();
     this.#closed.resolve();
   }
-}
-
-function hasSignal(value: unknown): value is { signal: AbortSignal } {
-  return typeof value === "object" && value !== null && "signal" in value &&
-    value.signal instanceof AbortSignal;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value &&
-    typeof value.then === "function";
 }
