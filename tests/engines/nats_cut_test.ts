@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Report } from "../faults/fixtures/network_cut.ts";
 import { startProgram } from "../support/child_program.ts";
 import { leakTest } from "../support/leaks.ts";
+import { findNamespaces } from "../support/network_namespaces.ts";
 import { hasNatsServer } from "../support/nats_server.ts";
 
 const MASTER = new URL("fixtures/nats_cut_master.ts", import.meta.url).pathname;
@@ -9,26 +10,7 @@ const MASTER = new URL("fixtures/nats_cut_master.ts", import.meta.url).pathname;
 /** The whole takes about 10 seconds: 3 for the cut, and up to 3 until the system sends again after it. */
 const REPORT_MS = 40_000;
 
-/** How a program gets a network of its own here; `undefined` when that is not permitted. */
-async function findNamespaces(): Promise<string[] | undefined> {
-  if (Deno.build.os !== "linux" || !await hasNatsServer()) return undefined;
-  for (const flags of [["--net"], ["--user", "--map-root-user", "--net"]]) {
-    const trial = "ip link add cut0 type veth peer name cut1 && nsenter --version";
-    try {
-      const { success } = await new Deno.Command("unshare", {
-        args: [...flags, "sh", "-c", trial],
-        stdout: "null",
-        stderr: "null",
-      }).output();
-      if (success) return flags;
-    } catch {
-      // There is no such program.
-    }
-  }
-  return undefined;
-}
-
-const flags = await findNamespaces();
+const flags = await hasNatsServer() ? await findNamespaces() : undefined;
 const title = "NatsEngine: a network that is cut for 3 seconds loses nothing";
 
 if (flags === undefined) {
