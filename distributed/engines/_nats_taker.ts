@@ -21,8 +21,9 @@ export interface TakerHost {
 /** One who waits for a task. */
 interface Getter {
   readonly leaseMs: number;
-  /** Another one's request has brought a task that is too many there. */
-  readonly offered: PromiseWithResolvers<NatsLease>;
+  /** Another one's request has brought a task that is too many there: it is {@linkcode Getter.gift}. */
+  readonly offered: PromiseWithResolvers<void>;
+  gift: NatsLease | undefined;
   isOver: boolean;
   pulls: Pull[];
 }
@@ -85,7 +86,8 @@ export class TaskTaker {
     const endMs = performance.now() + timeoutMs;
     const getter: Getter = {
       leaseMs,
-      offered: Promise.withResolvers<NatsLease>(),
+      offered: Promise.withResolvers<void>(),
+      gift: undefined,
       isOver: false,
       pulls: [],
     };
@@ -128,8 +130,26 @@ export class TaskTaker {
 
   /** Searches until there is a task. Whoever has stopped waiting meanwhile leaves it to others. */
   async #search(getter: Getter, endMs: number): Promise<NatsLease | undefined> {
+    let lease: NatsLease | undefined;
+    try {
+      lease = await this.#find(getter, endMs) ?? takeGift(getter);
+    } catch (error) {
+      lease = takeGift(getter);
+      if (lease === undefined) throw error;
+    } finally {
+      // Nothing is offered to it from here on, and what it does not need is for others.
+      this.#getters.delete(getter);
+      const gift = takeGift(getter);
+      if (gift !== undefined) this.#offer(gift);
+    }
+    if (lease === undefined || !getter.isOver) return lease;
+    this.#offer(lease);
+    return undefined;
+  }
+
+  async #find(getter: Getter, endMs: number): Promise<NatsLease | undefined> {
     let trouble: { readonly sinceMs: number; why: string; count: number } | undefined;
-    while (!getter.isOver) {
+    while (!getter.isOver && getter.gift === undefined) {
       const isLast = performance.now() >= endMs;
       const answers = await this.#ask(getter, endMs);
       let lease: NatsLease | undefined;
@@ -140,12 +160,7 @@ export class TaskTaker {
         else if (answer.kind === "unknown") unknown = answer.why;
         else if (answer.kind === "again") isAgain = true;
       }
-      if (lease !== undefined) {
-        if (!getter.isOver) return lease;
-        this.#offer(lease);
-        return undefined;
-      }
-      if (getter.isOver) return undefined;
+      if (lease !== undefined || getter.isOver || getter.gift !== undefined) return lease;
       await this.#host.checkCanCome();
       const now = performance.now();
       if (unknown === undefined) {
@@ -210,11 +225,14 @@ export class TaskTaker {
     getter.pulls = [];
     const messages = pull.take();
     if (getter.isOver && messages.length === 0) return answer;
-    const [first, ...others] = await Promise.all(
+    const begun = await Promise.allSettled(
       messages.map((message) => this.#host.begin(message, getter.leaseMs)),
     );
-    for (const lease of others) if (lease !== undefined) this.#keep(lease);
+    const leases = begun.map((each) => each.status === "fulfilled" ? each.value : undefined);
+    const [first, ...others] = leases.filter((lease) => lease !== undefined);
+    for (const lease of others) this.#keep(lease);
     if (first !== undefined) return first;
+    for (const each of begun) if (each.status === "rejected") throw each.reason;
     // What was delivered was not to run now: there may be more behind it.
     return answer.kind === "message"
       ? this.#fetched.shift() ?? await this.#askFor(getter, consumer, waitMs)
@@ -232,30 +250,25 @@ export class TaskTaker {
     const offered = getter.offered.promise;
     const heard = pulls.map((pull) => pull.answer.then((answer) => ({ pull, answer })));
     let winner: { pull: Pull; answer: PullAnswer } | undefined;
-    let lease: NatsLease | undefined;
     // All of them are empty before there is nothing; one that has a task, or knows nothing, is enough.
     let open = [...heard.keys()];
     while (open.length > 0) {
       const first = await Promise.race([
-        offered.then((lease) => ({ lease })),
+        offered,
         ...open.map((n) => heard[n]!.then((result) => ({ ...result, n }))),
       ]);
-      if ("lease" in first) {
-        lease = first.lease;
-        break;
-      }
+      if (first === undefined) break;
       winner = first;
       if (first.answer.kind !== "empty") break;
       open = open.filter((n) => n !== first.n);
     }
     getter.pulls = [];
-    const [message] = lease === undefined ? winner?.pull.take() ?? [] : [];
+    const [message] = getter.gift === undefined ? winner?.pull.take() ?? [] : [];
     for (const pull of pulls) pull.cancel();
-    if (lease === undefined && message !== undefined) {
-      lease = await this.#host.begin(message, getter.leaseMs);
-      return lease ?? { kind: "again" };
-    }
-    return lease ?? winner?.answer ?? { kind: "empty" };
+    const gift = takeGift(getter);
+    if (gift !== undefined) return gift;
+    if (message === undefined) return winner?.answer ?? { kind: "empty" };
+    return await this.#host.begin(message, getter.leaseMs) ?? { kind: "again" };
   }
 
   #pull(consumer: string, waitMs: number, count: number): Pull {
@@ -282,9 +295,9 @@ export class TaskTaker {
   /** Gives a task to one who waits, or back. */
   #offer(lease: NatsLease): void {
     for (const getter of this.#getters) {
-      if (getter.isOver) continue;
-      this.#getters.delete(getter);
-      getter.offered.resolve(lease);
+      if (getter.isOver || getter.gift !== undefined) continue;
+      getter.gift = lease;
+      getter.offered.resolve();
       return;
     }
     this.#giveBack(lease);
@@ -342,6 +355,12 @@ export class TaskTaker {
       // Then they are asked for.
     }
   }
+}
+
+function takeGift(getter: Getter): NatsLease | undefined {
+  const { gift } = getter;
+  getter.gift = undefined;
+  return gift;
 }
 
 function emptyError(): QueueEmptyError {

@@ -1,0 +1,191 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Msg } from "@nats-io/nats-core";
+import { QueueEmptyError } from "../../coroutine/mod.ts";
+import { EngineUnavailableError } from "../../distributed/mod.ts";
+import type { NatsLease } from "../../distributed/engines/_nats_lease.ts";
+import type { NatsQueue } from "../../distributed/engines/_nats_queue.ts";
+import { TaskTaker } from "../../distributed/engines/_nats_taker.ts";
+import { Gate } from "../support/gate.ts";
+import { settle } from "../support/settle.ts";
+
+const FOREVER = { leaseMs: 60_000, signal: undefined, timeoutMs: Infinity } as const;
+
+type Callback = (error: Error | null, message: Msg) => void;
+
+/** A lease that knows only what it is called. */
+class Lease {
+  readonly isHeld = true;
+  isReleased = false;
+
+  constructor(readonly task: string) {}
+
+  release(): Promise<boolean> {
+    this.isReleased = true;
+    return Promise.resolve(true);
+  }
+}
+
+/** An engine in which the test says what is delivered, and when a delivery has become a lease. */
+class Engine {
+  readonly taker: TaskTaker;
+  readonly leases: Lease[] = [];
+  /** Deliveries that wait before they become leases. */
+  readonly gates = new Map<string, Gate>();
+  /** Deliveries that never become leases. */
+  readonly refused = new Set<string>();
+  readonly #inboxes: Callback[] = [];
+  readonly #names = { tasks: "tasks", consumer: () => "t0" };
+
+  constructor({ prefetch = 1 }: { prefetch?: number } = {}) {
+    const nc = {
+      subscribe: (_: string, { callback }: { callback: Callback }) => {
+        this.#inboxes.push(callback);
+        return { unsubscribe() {}, drain: () => Promise.resolve() };
+      },
+      publish() {},
+    };
+    const api = {
+      client: { isConnected: true, servers: "nowhere", nc },
+      inbox: () => "inbox",
+      pause: () => settle(),
+    };
+    const queue = {
+      api,
+      names: this.#names,
+      settings: { priorities: [0], leaseMs: FOREVER.leaseMs },
+      consumer: () => Promise.resolve({ num_pending: 0, num_ack_pending: 0 }),
+      sweep: () => Promise.resolve(),
+    } as unknown as NatsQueue;
+    this.taker = new TaskTaker({
+      queue,
+      begin: (message) => this.#begin(message.reply!),
+      isClosed: () => false,
+      checkCanCome: () => Promise.resolve(),
+    }, { prefetch, patienceMs: 0 });
+  }
+
+  /** What the leases are called that nobody has given back. */
+  get held(): string[] {
+    return this.leases.filter(({ isReleased }) => !isReleased).map(({ task }) => task);
+  }
+
+  /** Begins to wait for a task, until it has asked for it. */
+  async take(options: { signal?: AbortSignal } = {}) {
+    const lease = this.taker.take({ ...FOREVER, ...options }) as unknown as Promise<Lease>;
+    lease.catch(() => {});
+    await settle();
+    return { lease, request: this.#inboxes.length - 1 };
+  }
+
+  /** Answers a request with a task. */
+  deliver(request: number, task: string): void {
+    this.#inboxes[request]!(null, { reply: task } as Msg);
+  }
+
+  /** Answers the last request: there is nothing. */
+  deliverNothing(): void {
+    this.#inboxes.at(-1)!(null, { headers: { code: 404 } } as Msg);
+  }
+
+  async #begin(task: string): Promise<NatsLease> {
+    await this.gates.get(task)?.wait();
+    if (this.refused.has(task)) throw new EngineUnavailableError("no answer");
+    const lease = new Lease(task);
+    this.leases.push(lease);
+    return lease as unknown as NatsLease;
+  }
+}
+
+Deno.test("TaskTaker gives a task that comes late to one who waits", async () => {
+  const engine = new Engine();
+  const leaving = new AbortController();
+  const gone = await engine.take({ signal: leaving.signal });
+  const other = await engine.take();
+  leaving.abort(new Error("left"));
+  await assertRejects(() => gone.lease, Error, "left");
+  engine.deliver(gone.request, "late");
+  assertEquals((await other.lease).task, "late");
+  await engine.taker.close();
+  assertEquals(engine.held, ["late"]);
+});
+
+Deno.test("TaskTaker gives back a task that was offered to one who has got another", async () => {
+  const engine = new Engine();
+  const gate = new Gate();
+  engine.gates.set("own", gate);
+  const leaving = new AbortController();
+  const gone = await engine.take({ signal: leaving.signal });
+  const other = await engine.take();
+  // It has a task already, though it is not a lease yet.
+  engine.deliver(other.request, "own");
+  await settle();
+  leaving.abort();
+  engine.deliver(gone.request, "late");
+  await settle();
+  gate.open();
+  assertEquals((await other.lease).task, "own");
+  await settle();
+  assertEquals(engine.held, ["own"]);
+  assertEquals(engine.leases.map(({ task }) => task).sort(), ["late", "own"]);
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker hands an offered task on when its getter stops waiting", async () => {
+  const engine = new Engine();
+  const gate = new Gate();
+  engine.gates.set("own", gate);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const gone = await engine.take({ signal: first.signal });
+  const other = await engine.take({ signal: second.signal });
+  engine.deliver(other.request, "own");
+  await settle();
+  first.abort();
+  engine.deliver(gone.request, "late");
+  await settle();
+  second.abort(new Error("left too"));
+  gate.open();
+  await assertRejects(() => other.lease, Error, "left too");
+  await settle();
+  assertEquals(engine.leases.map(({ task }) => task).sort(), ["late", "own"]);
+  assertEquals(engine.held, []);
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker takes an offered task though its own could not be begun", async () => {
+  const engine = new Engine();
+  const gate = new Gate();
+  engine.gates.set("own", gate);
+  engine.refused.add("own");
+  const leaving = new AbortController();
+  const gone = await engine.take({ signal: leaving.signal });
+  const other = await engine.take();
+  engine.deliver(other.request, "own");
+  await settle();
+  leaving.abort();
+  engine.deliver(gone.request, "late");
+  await settle();
+  gate.open();
+  assertEquals((await other.lease).task, "late");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker keeps what was fetched with a task that could not be begun", async () => {
+  const engine = new Engine({ prefetch: 3 });
+  engine.refused.add("b");
+  const getting = await engine.take();
+  for (const task of ["a", "b", "c"]) engine.deliver(getting.request, task);
+  assertEquals((await getting.lease).task, "a");
+  const again = engine.taker.take(FOREVER) as unknown as Promise<Lease>;
+  assertEquals((await again).task, "c");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker throws when nothing came in the time", async () => {
+  const engine = new Engine();
+  const getting = engine.taker.take({ ...FOREVER, timeoutMs: 0 });
+  getting.catch(() => {});
+  await settle();
+  engine.deliverNothing();
+  await assertRejects(() => getting, QueueEmptyError);
+  await engine.taker.close();
+});
