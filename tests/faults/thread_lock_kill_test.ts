@@ -9,7 +9,7 @@ import {
   Thread,
   Value,
 } from "../../thread/mod.ts";
-import { guard } from "../support/guard.ts";
+import { guard, GUARD_MS } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { settle } from "../support/settle.ts";
 import * as targets from "./thread_lock_targets.ts";
@@ -57,7 +57,7 @@ for (const LockClass of [Lock, RLock]) {
       const awaiting = lock.acquire();
       assertEquals([lock.ownerDied, lock.tryAcquire()], [false, false]);
       const start = performance.now();
-      await holder.terminate();
+      await holder.terminate({ graceMs: GUARD_MS });
       assertEquals(await waiting.result(), true);
       assertEquals(await awaiting, true);
       // The second one ended with the lock, too, but by itself.
@@ -74,7 +74,7 @@ for (const LockClass of [Lock, RLock]) {
     const [lock, words] = [new LockClass(), makeWords()];
     await using holder = await begin(targets.holdAndSpin, [lock, words]);
     await held(words);
-    await holder.terminate();
+    await holder.terminate({ graceMs: GUARD_MS });
     assertEquals([lock.locked(), lock.ownerDied], [false, false]);
     assertEquals([lock.acquireSync(), lock.ownerDied], [true, true]);
   });
@@ -104,7 +104,7 @@ for (const LockClass of [Lock, RLock]) {
     await until(() => lock.statistics().waiting === 1, "a thread to wait");
     const later = lock.acquire();
     assertEquals(lock.statistics().waiting, 2);
-    await killed.terminate();
+    await killed.terminate({ graceMs: GUARD_MS });
     await until(() => lock.statistics().waiting === 1, "the dead one to be out of the line");
     Atomics.store(words, 1, 1);
     Atomics.notify(words, 1);
@@ -118,7 +118,7 @@ for (const LockClass of [Lock, RLock]) {
       lock.acquireSync();
       const killed = await begin(targets.acquire, [lock]);
       await until(() => lock.statistics().waiting === 1, "a thread to wait");
-      const ended = killed.terminate();
+      const ended = killed.terminate({ graceMs: GUARD_MS });
       lock.release();
       assertEquals(await guard(lock.acquire(), () => "the lock"), true);
       await ended;
@@ -134,7 +134,7 @@ for (const LockClass of [Lock, RLock]) {
       ];
       const before = Atomics.load(words, 0);
       await until(() => Atomics.load(words, 0) > before + 50, "them to count");
-      for (const thread of threads) await thread.terminate();
+      for (const thread of threads) await thread.terminate({ graceMs: GUARD_MS });
       assertEquals(await guard(lock.acquire(), () => "the lock"), true);
       // Unequal words were always announced.
       assertEquals(words[2], 0);
@@ -152,7 +152,7 @@ leakTest("RLock that was held twice by one who is killed is free at once", async
   await held(words);
   assertEquals(lock.statistics().count, 2);
   const waiting = lock.acquire();
-  await holder.terminate();
+  await holder.terminate({ graceMs: GUARD_MS });
   assertEquals([await waiting, lock.recursionCount(), lock.ownerDied], [true, 1, true]);
   lock.release();
   assertEquals(lock.locked(), false);
@@ -179,7 +179,7 @@ leakTest("Lock of a thread that goes down with the one that started it is free",
   const parent = await begin(targets.holdInChild, [lock, words]);
   await held(words);
   const waiting = lock.acquire();
-  await parent.terminate();
+  await parent.terminate({ graceMs: GUARD_MS });
   assertEquals([await guard(waiting, () => "the lock"), lock.ownerDied], [true, true]);
 });
 
@@ -189,7 +189,7 @@ leakTest(
     const [lock, words] = [new Lock(), makeWords()];
     const holder = await begin(targets.holdAndSpin, [lock, words]);
     await held(words);
-    const ended = holder.terminate();
+    const ended = holder.terminate({ graceMs: GUARD_MS });
     // No turn of the event loop can tell of the end.
     assertEquals([lock.acquireSync({ timeoutMs: 20_000 }), lock.ownerDied], [true, true]);
     await ended;
@@ -202,7 +202,7 @@ leakTest("Lock of a value goes on when its holder is killed", async () => {
   await held(words);
   const lock = value.getLock();
   const waiting = lock.acquire();
-  await holder.terminate();
+  await holder.terminate({ graceMs: GUARD_MS });
   assertEquals([await waiting, lock.ownerDied, value.value], [true, true, 7]);
 });
 
@@ -213,8 +213,8 @@ leakTest("Semaphore keeps the place of one who is killed until somebody releases
   const killed = await begin(targets.acquire, [semaphore]);
   await until(() => semaphore.statistics().waiting === 1, "a thread to wait");
   const later = semaphore.acquire();
-  await holder.terminate();
-  await killed.terminate();
+  await holder.terminate({ graceMs: GUARD_MS });
+  await killed.terminate({ graceMs: GUARD_MS });
   await until(() => semaphore.statistics().waiting === 1, "the dead one to be out of the line");
   assertEquals(semaphore.value, 0);
   semaphore.release();
@@ -229,8 +229,8 @@ leakTest("Condition whose lock is held by one who is killed notifies the others"
   await until(() => condition.statistics().waiting === 2, "another thread to wait");
   const holder = await begin(targets.holdAndSpin, [condition, words]);
   await held(words);
-  await killed.terminate();
-  await holder.terminate();
+  await killed.terminate({ graceMs: GUARD_MS });
+  await holder.terminate({ graceMs: GUARD_MS });
   {
     using _ = await condition.hold();
     condition.notify();
@@ -255,7 +255,7 @@ leakTest(
       });
       await condition.acquire();
       condition.notify();
-      const ended = killed.terminate();
+      const ended = killed.terminate({ graceMs: GUARD_MS });
       condition.release();
       await ended;
       // It had the lock again, or the other one is notified in its place or by the next call.
@@ -272,7 +272,7 @@ leakTest("Barrier goes on without a party that is killed while it waits", async 
   const barrier = new Barrier(2);
   const killed = await begin(targets.meet, [barrier]);
   await until(() => barrier.nWaiting === 1, "the first party");
-  await killed.terminate();
+  await killed.terminate({ graceMs: GUARD_MS });
   await until(() => barrier.nWaiting === 0, "the dead one to be out of the line");
   const living = await begin(targets.meet, [barrier]);
   await until(() => barrier.nWaiting === 1, "the next party");

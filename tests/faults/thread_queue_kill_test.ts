@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { Queue, type TargetFunction, Thread } from "../../thread/mod.ts";
-import { guard } from "../support/guard.ts";
+import { guard, GUARD_MS } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { settle } from "../support/settle.ts";
 import * as targets from "./thread_lock_targets.ts";
@@ -45,7 +45,7 @@ leakTest("Queue stays whole when threads that put and get are killed at random",
       await queue.put(i);
       await queue.get();
     }
-    for (const thread of threads) await thread.terminate();
+    for (const thread of threads) await thread.terminate({ graceMs: GUARD_MS });
     await assertWhole(queue as Queue<number>);
   }
 });
@@ -58,7 +58,7 @@ leakTest("Queue gives each item once, in order, when those who get are killed", 
     const killed = await begin(targets.getForEver, [queue]);
     for (let i = 0; i < 200; i++) queue.putNowait(next++);
     await until(() => queue.qsize() < 150, "the thread to get");
-    const ended = killed.terminate();
+    const ended = killed.terminate({ graceMs: GUARD_MS });
     for (let i = 0; i < 50; i++) queue.putNowait(next++);
     await ended;
     while (!queue.empty()) got.push(queue.getNowait());
@@ -77,7 +77,7 @@ leakTest("Queue has all that was put before the one who put was killed", async (
   for (let round = 0; round < 10; round++) {
     const killed = await begin(targets.putForEver, [queue, next]);
     await until(() => queue.qsize() > 200, "the thread to put");
-    await killed.terminate();
+    await killed.terminate({ graceMs: GUARD_MS });
     // One after the other, without a gap, up to where it was killed.
     while (!queue.empty()) assertEquals(queue.getNowait(), next++);
   }
@@ -89,14 +89,14 @@ leakTest("Queue goes on when one is killed who waited to put or to get", async (
   const getter = await begin(targets.getForEver, [queue]);
   await until(() => queue.statistics().getting === 1, "a thread to get");
   const later = queue.get();
-  await getter.terminate();
+  await getter.terminate({ graceMs: GUARD_MS });
   queue.putNowait(1);
   assertEquals(await guard(later, () => "the item"), 1);
   queue.putNowait(2);
   const putter = await begin(targets.putForEver, [queue, 100]);
   await until(() => queue.statistics().putting === 1, "a thread to put");
   const putting = queue.put(3);
-  await putter.terminate();
+  await putter.terminate({ graceMs: GUARD_MS });
   assertEquals(await queue.get(), 2);
   await guard(putting, () => "the put");
   assertEquals(await queue.get(), 3);
