@@ -1,5 +1,5 @@
 /**
- * The opcodes that are written. The reader knows all of them: its `switch` has the numbers themselves, of
+ * The opcodes that are written. The machine knows all of them: its `switch` has the numbers themselves, of
  * which the engine makes a jump table, which it does not make of names.
  */
 

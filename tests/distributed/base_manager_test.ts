@@ -9,35 +9,19 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { Queue, TimeoutError } from "../../coroutine/mod.ts";
 import {
-  CancelledError,
-  Queue,
-  QueueEmptyError,
-  QueueFullError,
-  QueueShutDownError,
-  sleep,
-  spawn,
-  TimeoutError,
-} from "../../coroutine/mod.ts";
-import {
-  type Address,
-  AuthenticationError,
   callMethod,
   ConnectionClosedError,
-  ConnectionLostError,
   exposedMethods,
   formatAddress,
   type Remote,
 } from "../../ipc/mod.ts";
 import { BaseManager, RpcServer, Server, WorkerPool } from "../../distributed/mod.ts";
-import { Process, ProcessStateError } from "../../process/mod.ts";
-import { Gate } from "../support/gate.ts";
+import { ProcessStateError } from "../../process/mod.ts";
 import { leakTest } from "../support/leaks.ts";
-import { assertPending } from "../support/settle.ts";
-import { Counter, makeCounter, putAll, throwError } from "./targets.ts";
-
-const ANY: Address = { hostname: "127.0.0.1", port: 0 };
-const LONG_MS = 60_000;
+import { ANY, LONG_MS, makeManager, waitUntilGetting } from "./_managers.ts";
+import { Counter, makeCounter } from "./targets.ts";
 
 /** Whether two types are the same; a wrong `true` does not compile. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
@@ -82,6 +66,14 @@ Deno.test("BaseManager.register() refuses names of the manager's own, and what i
   assertThrows(() => BaseManager.register("five", noFunction), TypeError, "is no function");
 });
 
+Deno.test("BaseManager.register() refuses a name that would make a manager a promise", () => {
+  assertThrows(
+    () => BaseManager.register("then", { callable: () => 1 }),
+    TypeError,
+    'Cannot register "then"',
+  );
+});
+
 Deno.test("new BaseManager() refuses an address, a key and a limit of the wrong kind", () => {
   const make = (options: unknown) => new BaseManager(options as { address: string });
   for (const address of ["", "localhost", "localhost:", ":x", "1.2.3.4:5:6", ["a"], 5, null, {}]) {
@@ -105,20 +97,40 @@ Deno.test("BaseManager takes an address in each of its forms", () => {
   assertEquals(new BaseManager().address, ANY);
 });
 
-// Server and client
+Deno.test("new BaseManager() refuses a module that is no absolute URL", () => {
+  assertThrows(
+    () => new BaseManager({ module: "./master.ts" }),
+    TypeError,
+    '"module" must be an absolute URL such as import.meta.url, got "./master.ts"',
+  );
+});
 
-function makeManager() {
-  const queue = new Queue<number>();
-  const Manager = BaseManager
-    .register("getQueue", { callable: () => queue })
-    .register("Counter", { callable: makeCounter, exposed: ["add", "_secret"] })
-    .register("counter", { callable: makeCounter })
-    .register("data", { callable: (n: number) => ({ n, list: [new Date(n)] }) })
-    .register("later", { callable: (n: number) => Promise.resolve(n) })
-    .register("fails", { callable: () => Promise.reject(new RangeError("it fails")) })
-    .register("throws", { callable: throwError });
-  return { queue, Manager };
-}
+Deno.test("BaseManager and RpcServer refuse limits that are none", () => {
+  for (
+    const limits of [
+      { maxConnections: NaN },
+      { maxConnections: 0 },
+      { maxMessageBytes: 1.5 },
+      { handshakeTimeoutMs: 0 },
+      { handshakeTimeoutMs: -1 },
+      // A timer would fire at once, and every client would be refused.
+      { handshakeTimeoutMs: Infinity },
+      { handshakeTimeoutMs: NaN },
+    ]
+  ) {
+    const [name] = Object.keys(limits);
+    const make = [
+      () => new BaseManager(limits),
+      () => new RpcServer({ now: () => 0 }, limits),
+      () => new WorkerPool(limits),
+    ];
+    for (const run of make) assertThrows(run, RangeError, `"${name}"`);
+  }
+  assertThrows(() => new BaseManager({ maxConnections: "9" as never }), TypeError);
+  void new BaseManager({ maxConnections: Infinity, handshakeTimeoutMs: 1 });
+});
+
+// Server and client
 
 leakTest("BaseManager: a client has what is registered, with its types", async () => {
   const { queue, Manager } = makeManager();
@@ -268,171 +280,6 @@ leakTest(
   },
 );
 
-// Several clients
-
-leakTest(
-  "BaseManager: a queue is the same for all clients [cpython: _TestRemoteManager.test_remote]",
-  async () => {
-    const { queue, Manager } = makeManager();
-    await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-    const open = async () => {
-      const client = new Manager({ address: server.address, authkey: "abc" });
-      await client.connect();
-      return client;
-    };
-    await using one = await open();
-    await using two = await open();
-    const [first, second] = [await one.getQueue(), await two.getQueue()];
-    assertEquals(server.statistics().connections, 2);
-    await first.put(1);
-    await second.put(2);
-    assertEquals([await second.get(), await first.get()], [1, 2]);
-    // Who waits longer is served first, whoever it is.
-    const waitingSecond = second.get();
-    await waitUntilGetting(first, 1);
-    const waitingFirst = first.get();
-    await waitUntilGetting(second, 2);
-    await queue.put(3);
-    await queue.put(4);
-    assertEquals([await waitingFirst, await waitingSecond], [4, 3]);
-  },
-);
-
-leakTest("BaseManager: a call that waits holds up no other one", async () => {
-  const gate = new Gate();
-  const { queue, Manager } = makeManager();
-  const Gated = Manager.register("gated", { callable: () => ({ wait: () => gate.wait() }) });
-  await using server = new Gated({ address: ANY, authkey: "abc" }).getServer();
-  await using one = new Gated({ address: server.address, authkey: "abc" });
-  await using two = new Gated({ address: server.address, authkey: "abc" });
-  await Promise.all([one.connect(), two.connect()]);
-  const remote = await one.getQueue();
-  const gets = [remote.get(), remote.get()];
-  const waiting = (await one.gated()).wait();
-  for (const client of [one, two]) {
-    const counter = await client.counter();
-    assertEquals(await counter.add(1), 1);
-  }
-  await (await two.getQueue()).put(1);
-  assertEquals(await gets[0], 1);
-  await queue.put(2);
-  assertEquals(await gets[1], 2);
-  await assertPending(waiting, "the gated call");
-  gate.open();
-  await waiting;
-});
-
-/** Asks until so many calls of `get` wait: each answer is a turn of the server's loop. */
-async function waitUntilGetting(queue: Remote<Queue<number>>, count: number): Promise<void> {
-  while ((await queue.statistics()).getting !== count);
-}
-
-// Limits and signals
-
-leakTest("BaseManager: time limits of a remote queue are those of a queue", async () => {
-  const bounded = new Queue<number>(1);
-  const Manager = BaseManager.register("bounded", { callable: () => bounded });
-  await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-  await using client = new Manager({ address: server.address, authkey: "abc" });
-  await client.connect();
-  const remote = await client.bounded();
-  await assertRejects(() => remote.get({ timeoutMs: 0 }), QueueEmptyError);
-  await assertRejects(() => remote.get({ timeoutMs: 1 }), QueueEmptyError);
-  await assertRejects(() => remote.getNowait(), QueueEmptyError);
-  await remote.put(1);
-  await assertRejects(() => remote.put(2, { timeoutMs: 0 }), QueueFullError);
-  await assertRejects(() => remote.put(2, { timeoutMs: 1 }), QueueFullError);
-  await assertRejects(() => remote.putNowait(2), QueueFullError);
-  await assertRejects(() => remote.join({ timeoutMs: 1 }), TimeoutError);
-  await assertRejects(() => remote.get({ timeoutMs: -1 }), RangeError, "0 or more");
-  assertEquals([await remote.get(), bounded.qsize()], [1, 0]);
-  await remote.taskDone();
-  await remote.join();
-  await bounded.put(1);
-  await remote.shutdown();
-  assertEquals(await remote.get(), 1);
-  await assertRejects(() => remote.get(), QueueShutDownError);
-});
-
-leakTest("BaseManager: a get that is aborted loses no item, however it races", async () => {
-  const { queue, Manager } = makeManager();
-  await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-  await using client = new Manager({ address: server.address, authkey: "abc" });
-  await client.connect();
-  const remote = await client.getQueue();
-  const aborted = AbortSignal.abort(new Error("before"));
-  await queue.put(-1);
-  await assertRejects(() => remote.get({ signal: aborted }), Error, "before");
-  assertEquals(queue.getNowait(), -1);
-
-  const taken: number[] = [];
-  const rounds = 200;
-  for (let round = 0; round < rounds; round++) {
-    const controller = new AbortController();
-    const getting = remote.get({ signal: controller.signal })
-      .then((item) => taken.push(item), (error) => assertEquals(error.message, "during"));
-    // The item and the abort meet: on the server, on the wire, or here.
-    if (round % 2 === 0) await waitUntilGetting(remote, 1);
-    if (round % 4 < 2) await queue.put(round);
-    controller.abort(new Error("during"));
-    if (round % 4 >= 2) await queue.put(round);
-    await getting;
-    // The server has heard of it all when it answers a later call.
-    const left = await remote.qsize();
-    if (left > 0) taken.push(await remote.get());
-    assertEquals([taken.length, taken.at(-1)], [round + 1, round]);
-  }
-  assertEquals(queue.statistics().getting, 0);
-});
-
-leakTest("BaseManager: a put that is aborted leaves no item", async () => {
-  const bounded = new Queue<number>(1);
-  const Manager = BaseManager.register("bounded", { callable: () => bounded });
-  await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-  await using client = new Manager({ address: server.address, authkey: "abc" });
-  await client.connect();
-  const remote = await client.bounded();
-  await remote.put(0);
-  const reason = new Error("during");
-  const controller = new AbortController();
-  const putting = remote.put(1, { signal: controller.signal });
-  while ((await remote.statistics()).putting !== 1);
-  controller.abort(reason);
-  assertStrictEquals(await assertRejects(() => putting), reason);
-  assertEquals([bounded.statistics().putting, bounded.getNowait(), bounded.qsize()], [0, 0, 0]);
-
-  // Where the place and the abort meet, the put either happened or did not.
-  for (let round = 1; round <= 100; round++) {
-    await bounded.put(0);
-    const controller = new AbortController();
-    const putting = remote.put(round, { signal: controller.signal })
-      .then(() => [round], () => []);
-    if (round % 2 === 0) { while ((await remote.statistics()).putting !== 1); }
-    bounded.getNowait();
-    controller.abort();
-    const expected = await putting;
-    await remote.qsize();
-    const found = bounded.empty() ? [] : [bounded.getNowait()];
-    assertEquals(found, expected);
-  }
-});
-
-leakTest("callMethod() stops to wait for a method that takes no signal", async () => {
-  const gate = new Gate();
-  const Manager = BaseManager.register("gated", { callable: () => ({ wait: () => gate.wait() }) });
-  await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-  await using client = new Manager({ address: server.address, authkey: "abc" });
-  await client.connect();
-  const gated = await client.gated();
-  await assertRejects(() => callMethod(gated, "wait", [], { timeoutMs: 1 }), TimeoutError);
-  const controller = new AbortController();
-  const waiting = callMethod(gated, "wait", [], { signal: controller.signal });
-  controller.abort(new Error("enough"));
-  await assertRejects(() => waiting, Error, "enough");
-  gate.open();
-  await callMethod(gated, "wait", [], { timeoutMs: LONG_MS });
-});
-
 // States
 
 leakTest("BaseManager is used once: for a server, for a start or for a connection", async () => {
@@ -494,122 +341,6 @@ leakTest("BaseManager: a proxy that is disposed is given back", async () => {
   assertEquals(await (await client.counter()).add(1), 1);
 });
 
-// Shutdown
-
-leakTest("Server.serveForever() ends when a client shuts the manager down", async () => {
-  const { Manager } = makeManager();
-  const server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-  const forever = server.serveForever();
-  await using one = new Manager({ address: server.address, authkey: "abc" });
-  await using two = new Manager({ address: server.address, authkey: "abc" });
-  await Promise.all([one.connect(), two.connect()]);
-  const remote = await two.getQueue();
-  const getting = assertRejects(() => remote.get(), ConnectionLostError, "was shut down");
-  await assertPending(forever, "serveForever()");
-  await one.shutdown();
-  await forever;
-  await getting;
-  await assertRejects(() => two.getQueue(), ConnectionLostError);
-  const late = new Manager({ address: server.address, authkey: "abc" });
-  await assertRejects(() => late.connect(), Deno.errors.ConnectionRefused);
-  await server.shutdown();
-  await server.serveForever();
-});
-
-leakTest(
-  "Server.serveForever() stops to wait by its limit and its signal, and serves on",
-  async () => {
-    const { Manager } = makeManager();
-    await using server = new Manager({ address: ANY, authkey: "abc" }).getServer();
-    const { message } = await assertRejects(
-      () => server.serveForever({ timeoutMs: 1 }),
-      TimeoutError,
-    );
-    assertStringIncludes(message, formatAddress(server.address));
-    const controller = new AbortController();
-    const waiting = server.serveForever({ signal: controller.signal });
-    const reason = new Error("enough");
-    controller.abort(reason);
-    assertStrictEquals(await assertRejects(() => waiting), reason);
-    assertStrictEquals(
-      await assertRejects(() => server.serveForever({ signal: controller.signal })),
-      reason,
-    );
-    await using client = new Manager({ address: server.address, authkey: "abc" });
-    await client.connect();
-    assertEquals(await client.later(1), 1);
-  },
-);
-
-leakTest(
-  "Server can be disposed twice, and its port is free at once [cpython: _TestManagerRestart.test_rapid_restart]",
-  async () => {
-    const { Manager } = makeManager();
-    const first = new Manager({ address: ANY, authkey: "abc" }).getServer();
-    const { address } = first;
-    await using client = new Manager({ address, authkey: "abc" });
-    await client.connect();
-    await Promise.all([first[Symbol.asyncDispose](), first.shutdown()]);
-    await first[Symbol.asyncDispose]();
-    await using second = new Manager({ address, authkey: "abc" }).getServer();
-    assertEquals(second.address, address);
-    await using again = new Manager({ address, authkey: "abc" });
-    await again.connect();
-    assertEquals(await again.later(2), 2);
-  },
-);
-
-// Keys
-
-leakTest("BaseManager: both sides need the same key", async () => {
-  const { Manager } = makeManager();
-  const refused = Promise.withResolvers<unknown>();
-  await using server = new Manager({ address: ANY, authkey: "abc", onRefused: refused.resolve })
-    .getServer();
-  await using wrong = new Manager({ address: server.address, authkey: "abd" });
-  await assertRejects(() => wrong.connect(), AuthenticationError, "the keys differ");
-  assertInstanceOf(await refused.promise, AuthenticationError);
-  // The key of the family is another one.
-  await using none = new Manager({ address: server.address });
-  await assertRejects(() => none.connect(), AuthenticationError);
-  const bytes = new TextEncoder().encode("abc");
-  await using right = new Manager({ address: server.address, authkey: bytes });
-  await right.connect();
-  assertEquals(await right.later(3), 3);
-});
-
-leakTest("BaseManager: without a key, this process and its children have one", async () => {
-  const { queue, Manager } = makeManager();
-  await using server = new Manager({ address: ANY }).getServer();
-  await using client = new Manager({ address: server.address });
-  await client.connect();
-  await using child = new Process({
-    module: import.meta.resolve("./targets.ts"),
-    target: putAll,
-    args: [server.address, [1, 2]],
-    permissions: { net: [formatAddress(server.address)] },
-  });
-  await child.start();
-  await child.result();
-  assertEquals([await queue.get(), await (await client.getQueue()).get()], [1, 2]);
-});
-
-Deno.test("BaseManager.register() refuses a name that would make a manager a promise", () => {
-  assertThrows(
-    () => BaseManager.register("then", { callable: () => 1 }),
-    TypeError,
-    'Cannot register "then"',
-  );
-});
-
-Deno.test("new BaseManager() refuses a module that is no absolute URL", () => {
-  assertThrows(
-    () => new BaseManager({ module: "./master.ts" }),
-    TypeError,
-    '"module" must be an absolute URL such as import.meta.url, got "./master.ts"',
-  );
-});
-
 leakTest("BaseManager.start() has one time limit for all that it does", async () => {
   const Manager = BaseManager.register("counter", { callable: makeCounter });
   await using manager = new Manager({ module: new URL("targets.ts", import.meta.url) });
@@ -617,59 +348,4 @@ leakTest("BaseManager.start() has one time limit for all that it does", async ()
   // It was given up whole, and can be started again.
   await manager.start();
   assertEquals(await (await manager.counter()).add(2), 2);
-});
-
-leakTest(
-  "BaseManager: what clients call does not end with the task that has made the server",
-  async () => {
-    const entered = new Gate();
-    const woken = new Gate();
-    const wait = async () => {
-      entered.open();
-      await sleep(0);
-      await woken.wait();
-      return "waited";
-    };
-    const Master = BaseManager.register("wait", { callable: wait });
-    const made = Promise.withResolvers<Server>();
-    const serving = spawn(async () => {
-      const server = new Master({ authkey: "key" }).getServer();
-      made.resolve(server);
-      await server.serveForever();
-    });
-    await using server = await made.promise;
-    await using client = new Master({ address: server.address, authkey: "key" });
-    await client.connect();
-    const waiting = client.wait();
-    await entered.wait();
-    serving.cancel();
-    await assertRejects(async () => await serving, CancelledError);
-    woken.open();
-    assertEquals(await waiting, "waited");
-  },
-);
-
-Deno.test("BaseManager and RpcServer refuse limits that are none", () => {
-  for (
-    const limits of [
-      { maxConnections: NaN },
-      { maxConnections: 0 },
-      { maxMessageBytes: 1.5 },
-      { handshakeTimeoutMs: 0 },
-      { handshakeTimeoutMs: -1 },
-      // A timer would fire at once, and every client would be refused.
-      { handshakeTimeoutMs: Infinity },
-      { handshakeTimeoutMs: NaN },
-    ]
-  ) {
-    const [name] = Object.keys(limits);
-    const make = [
-      () => new BaseManager(limits),
-      () => new RpcServer({ now: () => 0 }, limits),
-      () => new WorkerPool(limits),
-    ];
-    for (const run of make) assertThrows(run, RangeError, `"${name}"`);
-  }
-  assertThrows(() => new BaseManager({ maxConnections: "9" as never }), TypeError);
-  void new BaseManager({ maxConnections: Infinity, handshakeTimeoutMs: 1 });
 });

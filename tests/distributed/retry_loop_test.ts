@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { DEFAULT_RETRY, RetriesExhausted, retry } from "../../distributed/_retry.ts";
-import { ConnectionLostError } from "../../ipc/mod.ts";
+import { explain } from "../../ipc/_connect.ts";
+import { AuthenticationError, ConnectionLostError } from "../../ipc/mod.ts";
 import { FakeTime } from "../support/fake_time.ts";
 
 const { signal } = new AbortController();
@@ -63,5 +64,43 @@ Deno.test("retry() begins no pause that ends after its time, and makes maxAttemp
     await time.tick(10_000);
     assertEquals((await exhausted).attempts, count);
     assertEquals([tries.length, time.timers], [count, 0]);
+  }
+});
+
+Deno.test("retry() goes on after what passes, and ends with what does not", async () => {
+  const settings = { ...DEFAULT_RETRY, minTimeoutMs: 0 };
+  const { signal } = new AbortController();
+  // Hosts that are not known, as Linux, macOS and Windows say it.
+  for (
+    const text of [
+      "failed to lookup address information: Name or service not known",
+      "failed to lookup address information: nodename nor servname provided, or not known",
+      "No such host is known. (os error 11001)",
+    ]
+  ) {
+    let tries = 0;
+    const attempt = () => {
+      if (++tries < 3) return Promise.reject(explain(new Error(text), "Cannot connect", "", ""));
+      return Promise.resolve(tries);
+    };
+    assertEquals(await retry(attempt, settings, { signal }), 3, text);
+  }
+  for (const name of ["ConnectionRefused", "ConnectionReset", "HostUnreachable", "TimedOut"]) {
+    let tries = 0;
+    const attempt = () => {
+      // As the network's errors are when they have been explained.
+      if (++tries < 3) return Promise.reject(Object.assign(new Error(name), { name }));
+      return Promise.resolve(tries);
+    };
+    assertEquals(await retry(attempt, settings, { signal }), 3, name);
+  }
+  for (const error of [new TypeError("no"), new AuthenticationError("no")]) {
+    let tries = 0;
+    const attempt = () => {
+      tries++;
+      return Promise.reject(error);
+    };
+    assertEquals(await retry(attempt, settings, { signal }).catch((reason) => reason), error);
+    assertEquals(tries, 1);
   }
 });

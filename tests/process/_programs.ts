@@ -3,6 +3,8 @@ import { assertEnd } from "../faults/alive.ts";
 import type { LeakOptions } from "../support/leaks.ts";
 import { leakTest } from "../support/leaks.ts";
 
+export const MEGABYTE = 1_048_576;
+
 /** A test with programs that every Unix has. */
 export function unixTest(
   name: string,

@@ -119,6 +119,7 @@ export const coroutineMutants: readonly Mutant[] = [
   ...mutantsOf("coroutine/task.ts", [
     "coroutine/task",
     "coroutine/task_cancel",
+    "coroutine/task_cancel_await",
     "coroutine/task_lifetime",
   ], [
     [
@@ -177,7 +178,11 @@ export const coroutineMutants: readonly Mutant[] = [
       "",
     ],
   ]),
-  ...mutantsOf("coroutine/_scope.ts", ["coroutine/task_cancel", "coroutine/task_group_nesting"], [
+  ...mutantsOf("coroutine/_scope.ts", [
+    "coroutine/task_cancel",
+    "coroutine/task_cancel_await",
+    "coroutine/task_group_nesting",
+  ], [
     [
       "a cancellation is told to a wait that another one has ended",
       "if (this.#waits?.has(fail) !== true) continue;",

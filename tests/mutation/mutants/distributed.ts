@@ -105,7 +105,7 @@ export const distributedMutants: readonly Mutant[] = [
       "        this.#events.push(...events.map(carriable));",
     ],
   ]),
-  ...mutantsOf("distributed/_pickle_reader.ts", [
+  ...mutantsOf("distributed/_pickle_machine.ts", [
     "distributed/pickle_vectors",
     "distributed/pickle_hostile",
   ], [
@@ -152,7 +152,11 @@ export const distributedMutants: readonly Mutant[] = [
       "    }\n    this.#waiting.clear();",
     ],
   ]),
-  ...mutantsOf("distributed/_retry.ts", ["distributed/retry_loop", "distributed/retry"], [
+  ...mutantsOf("distributed/_retry.ts", [
+    "distributed/retry_loop",
+    "distributed/retry",
+    "distributed/retry_calls",
+  ], [
     ["a wrong key is tried again and again", "      if (!isUnreachable(error)) throw error;\n", ""],
     ["one try more than may be is made", "++failures >= maxAttempts", "++failures > maxAttempts"],
     ["the pauses do not grow", "pauseMs = Math.min(pauseMs * multiplier, maxTimeoutMs);", ""],
@@ -162,7 +166,11 @@ export const distributedMutants: readonly Mutant[] = [
       "now + actualMs - since > Infinity",
     ],
   ]),
-  ...mutantsOf("distributed/_reconnector.ts", ["distributed/retry", "faults/manager_restart"], [
+  ...mutantsOf("distributed/_reconnector.ts", [
+    "distributed/retry",
+    "distributed/retry_calls",
+    "faults/manager_restart",
+  ], [
     ["nobody waits, and it is tried all the same", "        round.stop.abort();\n", ""],
     [
       "one who refuses this client is asked again",
@@ -172,7 +180,7 @@ export const distributedMutants: readonly Mutant[] = [
   ]),
   ...mutantsOf(
     "distributed/_reconnecting_client.ts",
-    ["distributed/retry", "faults/manager_restart"],
+    ["distributed/retry", "distributed/retry_calls", "faults/manager_restart"],
     [
       [
         "a time limit begins anew with a new connection",

@@ -2,7 +2,13 @@ import { type Mutant, mutantsOf } from "../mutant.ts";
 
 /** Changes of the room `ipc`. */
 export const ipcMutants: readonly Mutant[] = [
-  ...mutantsOf("ipc/_session.ts", ["ipc/session"], [
+  ...mutantsOf("ipc/_session.ts", [
+    "ipc/session",
+    "ipc/session_cancel",
+    "ipc/session_delivery",
+    "ipc/session_back_pressure",
+    "ipc/session_hostile",
+  ], [
     [
       "a call that is aborted is not cancelled on the other side",
       "      this.#stream.send(makeShortHead(Message.CANCEL, 0, id));\n",
