@@ -110,7 +110,7 @@ export interface ServeTasksOptions {
   giveBackSignal?: AbortSignal | undefined;
   /**
    * How long to go on trying when the pool cannot be reached, at the start and whenever the connection is lost,
-   * in milliseconds.
+   * in milliseconds. With an `engine`, at the start; later it is the engine that goes on.
    *
    * @default {Infinity}
    */
@@ -233,10 +233,23 @@ async function serve(
   const work = async (queue: TaskQueue<unknown>): Promise<void> => {
     await new WorkerService(queue, service).serve(concurrency, { leave, giveBack });
   };
+  const keepTrying = async (attempt: (succeeded: () => void) => Promise<void>): Promise<void> => {
+    try {
+      await retry(attempt, DEFAULT_RETRY, { signal: leave, withinMs: reconnectMs });
+    } catch (error) {
+      if (leave.aborted) return;
+      if (!(error instanceof RetriesExhausted)) throw error;
+      throw new EngineUnavailableError(
+        `Cannot ${ACTION}: the pool could not be reached for ${reconnectMs} ms`,
+        { cause: error.cause },
+      );
+    }
+  };
   if (engine !== undefined) {
     await using queue = new TaskQueue<unknown>({ engine });
-    await queue.introduce(name, concurrency);
-    return await work(queue);
+    // Later it is the engine that makes a lost connection anew.
+    await keepTrying(() => queue.introduce(name, concurrency));
+    return leave.aborted ? undefined : await work(queue);
   }
   const attempt = async (succeeded: () => void): Promise<void> => {
     await using manager = new Manager({ address, authkey, tls });
@@ -253,16 +266,7 @@ async function serve(
     succeeded();
     await work(queue);
   };
-  try {
-    await retry(attempt, DEFAULT_RETRY, { signal: leave, withinMs: reconnectMs });
-  } catch (error) {
-    if (leave.aborted) return;
-    if (!(error instanceof RetriesExhausted)) throw error;
-    throw new EngineUnavailableError(
-      `Cannot ${ACTION}: the pool could not be reached for ${reconnectMs} ms`,
-      { cause: error.cause },
-    );
-  }
+  await keepTrying(attempt);
 }
 
 /**

@@ -23,6 +23,7 @@ const WRONG_LAST: readonly number[] = [10071, 10164];
 const PASSING: readonly number[] = [
   10005, // no suitable peers
   10009, // not the leader
+  10065, // a stream of the same subjects is being made, by another one who makes the same
   10158, // a message of the same id is being stored
 ];
 
@@ -97,6 +98,7 @@ export class NatsApi {
   readonly client: NatsClient;
   readonly #patienceMs: number;
   readonly #tryMs: number;
+  readonly #left = new AbortController();
 
   constructor(client: NatsClient, options: { patienceMs: number; tryMs: number }) {
     this.client = client;
@@ -107,6 +109,11 @@ export class NatsApi {
   /** How long one try may take. */
   get tryMs(): number {
     return this.#tryMs;
+  }
+
+  /** Whoever uses it goes: what has no answer now is not tried again. */
+  leave(): void {
+    this.#left.abort(new EngineUnavailableError("The task queue was closed here"));
   }
 
   /** An address for answers, at which nobody else listens. */
@@ -202,7 +209,7 @@ export class NatsApi {
   async #connected(action: string, { signal, endMs = Infinity }: TryOptions): Promise<void> {
     if (this.client.isConnected) return;
     const timeoutMs = Math.max(0, endMs - performance.now());
-    if (await this.client.whenConnected({ signal, timeoutMs })) return;
+    if (await this.client.whenConnected({ signal: this.#orLeft(signal), timeoutMs })) return;
     throw new EngineUnavailableError(`${action}: there is no connection to ${this.client.servers}`);
   }
 
@@ -226,12 +233,19 @@ export class NatsApi {
   }
 
   /** Waits before the next try: for a connection, and then a little. */
-  async pause(pauseMs: number, { signal, endMs = Infinity }: TryOptions): Promise<void> {
+  async pause(pauseMs: number, options: TryOptions): Promise<void> {
+    const { endMs = Infinity } = options;
+    const signal = this.#orLeft(options.signal);
     if (!this.client.isConnected) {
       const timeoutMs = Math.max(0, endMs - performance.now());
       await this.client.whenConnected({ signal, timeoutMs });
     }
     await sleep(pauseMs, { signal });
+  }
+
+  #orLeft(signal: AbortSignal | undefined): AbortSignal {
+    const left = this.#left.signal;
+    return signal === undefined ? left : AbortSignal.any([signal, left]);
   }
 
   async #ask<T>(subject: string, payload: Uint8Array | string, headers?: MsgHdrs): Promise<T> {

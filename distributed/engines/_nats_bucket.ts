@@ -32,6 +32,9 @@ const FIRST_SAFE_CLUSTER = [2, 10, 23] as const;
 /** Another program has made the same bucket with other settings, a moment ago. */
 const STREAM_EXISTS = 10058;
 
+/** The same at this very moment, or another stream has the keys of the bucket. */
+const STREAMS_OVERLAP = 10065;
+
 /** What a key has. */
 export interface BucketEntry {
   /** Its value; nothing when there is none. */
@@ -67,6 +70,7 @@ export class NatsBucket {
   readonly #swaps: boolean;
   readonly #replicas: number;
   #making: Promise<void> | undefined;
+  #isMade = false;
   #isClosed = false;
 
   /**
@@ -179,8 +183,9 @@ export class NatsBucket {
     this.#check(action);
     const { signal, deadline = performance.now() + this.patienceMs } = options;
     const insisting: InsistOptions = { action, deadline, signal };
-    const client = await this.#source.open(action, insisting);
-    await this.#made(client, insisting);
+    const client = await this.#source.open(`${verb} ${this.#what}`, insisting);
+    this.#check(action);
+    if (!this.#isMade) await insist(client, () => this.#tryMake(client), insisting);
     this.#check(action);
     return await insist(client, () => attempt(client), insisting);
   }
@@ -206,14 +211,11 @@ export class NatsBucket {
     throw new ConnectionClosedError(`${action}: it is closed`);
   }
 
-  async #made(client: NatsClient, options: InsistOptions): Promise<void> {
-    const making = this.#making ??= insist(client, () => this.#make(client), options);
-    try {
-      await making;
-    } catch (error) {
-      if (this.#making === making) this.#making = undefined;
-      throw error;
-    }
+  /** Tries once. All calls share the tries, and each goes on for as long as it has patience itself. */
+  async #tryMake(client: NatsClient): Promise<void> {
+    const making = this.#making ??= this.#make(client).finally(() => this.#making = undefined);
+    await making;
+    this.#isMade = true;
   }
 
   async #make(client: NatsClient): Promise<void> {
@@ -228,7 +230,10 @@ export class NatsBucket {
     try {
       await new Kvm(client.js).create(this.name, settings);
     } catch (error) {
-      if (!(error instanceof JetStreamApiError && error.code === STREAM_EXISTS)) throw error;
+      if (!(error instanceof JetStreamApiError)) throw error;
+      if (error.code === STREAMS_OVERLAP) {
+        await client.manager.streams.info(this.stream).catch(() => Promise.reject(error));
+      } else if (error.code !== STREAM_EXISTS) throw error;
     }
     if (!this.#swaps) return;
     // It may have been made by somebody else, in another way.

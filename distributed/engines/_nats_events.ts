@@ -18,7 +18,7 @@ export function eventHeaders(event: TaskEventForm): MsgHdrs {
   form.set("Mh-Id", encodeURIComponent(event.id));
   form.set("Mh-Attempt", String(event.attempt));
   form.set("Mh-By", event.by);
-  form.set("Mh-Worker", encodeURIComponent(event.worker));
+  form.set("Mh-Worker", encodeURIComponent(event.worker.toWellFormed()));
   if (event.number > 0) form.set("Mh-Number", String(event.number));
   return form;
 }

@@ -53,14 +53,15 @@ export class NatsHold {
    */
   static async take(
     place: HoldPlace,
-    options: { deadline: number; onLost: (hold: NatsHold) => void },
+    options: { deadline: number; signal: AbortSignal; onLost: (hold: NatsHold) => void },
   ): Promise<NatsHold | undefined> {
     const { bucket, key } = place;
-    const { deadline, onLost } = options;
-    const { data, revision } = await bucket.read(key, { deadline });
+    const { deadline, signal, onLost } = options;
+    const { data, revision } = await bucket.read(key, { deadline, signal });
     if (data !== undefined) return undefined;
     const id = nuid.next();
     const since = performance.now();
+    // Not stopped any more: what may be written has to be known, so that it can be given back.
     const taken = await bucket.write(key, holderBytes(id), { expected: revision, deadline });
     return taken === undefined
       ? undefined

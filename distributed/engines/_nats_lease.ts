@@ -69,6 +69,8 @@ export class NatsLease implements EngineLease {
   /** What was told last: the outcome comes after it. */
   #told: Promise<void> = Promise.resolve();
   #reports = 0;
+  /** Ends the waits for answers to reports. */
+  readonly #reporting = new Set<() => void>();
 
   constructor(
     host: LeaseHost,
@@ -211,7 +213,8 @@ export class NatsLease implements EngineLease {
       if (counts && state === "failed") {
         await queue.bury(action, this.task, outcome.error, this.attempt);
       }
-      await queue.api.confirm(action, this.#delivered.reply, "+ACK", {});
+      const endMs = this.#untilMs;
+      await queue.api.confirm(action, this.#delivered.reply, "+ACK", { endMs });
       if (this.#delivered.isAgain || this.#cancelled !== undefined) {
         await queue.forget(action, this.id);
       }
@@ -260,6 +263,7 @@ export class NatsLease implements EngineLease {
     if (!this.#isHeld) return;
     this.#isHeld = false;
     clearInterval(this.#renewal);
+    for (const wake of this.#reporting) wake();
     this.#host.closed(this, how);
   }
 
@@ -275,16 +279,19 @@ export class NatsLease implements EngineLease {
     const { nc } = api.client;
     const headers = eventHeaders(this.#event("progress", number));
     let goneSinceMs: number | undefined;
-    let heard = Promise.withResolvers<ReportAnswer>();
+    // Several may come at once.
+    const answers: ReportAnswer[] = [];
+    let heard = Promise.withResolvers<void>();
+    const wake = (): void => heard.resolve();
     const inbox = api.inbox();
     const subscription = nc.subscribe(inbox, {
       callback: (error, message) => {
-        const { resolve } = heard;
-        heard = Promise.withResolvers<ReportAnswer>();
-        if (error !== null || message.headers?.code === 503) resolve("nobody");
-        else resolve(message.string() === "taken" ? "taken" : "received");
+        if (error !== null || message.headers?.code === 503) answers.push("nobody");
+        else answers.push(message.string() === "taken" ? "taken" : "received");
+        wake();
       },
     });
+    this.#reporting.add(wake);
     try {
       let silentMs = REPORT_MS;
       let isSent = false;
@@ -292,7 +299,11 @@ export class NatsLease implements EngineLease {
         // Sent again, it is the same one: the producer looks at the number.
         if (!isSent) nc.publish(this.#events, body, { headers, reply: inbox });
         isSent = true;
-        const answer = await within(heard.promise, silentMs);
+        if (answers.length === 0) {
+          heard = Promise.withResolvers<void>();
+          await within(heard.promise, silentMs);
+        }
+        const answer = answers.shift();
         if (answer === "taken") return;
         if (answer === "received") {
           onReceived();
@@ -306,6 +317,7 @@ export class NatsLease implements EngineLease {
         await api.pause(PAUSE_MS, { endMs: this.#untilMs });
       }
     } finally {
+      this.#reporting.delete(wake);
       onReceived();
       subscription.unsubscribe();
     }

@@ -17,6 +17,8 @@ export interface MemberOptions {
   readonly create: boolean;
   readonly prefetch: number;
   readonly patienceMs: number;
+  /** The same, for who waits for a task for as long as it takes. */
+  readonly endlessMs: number;
 }
 
 /** One try to ask the engine may take so long. */
@@ -31,6 +33,7 @@ export class NatsMember {
   readonly #options: MemberOptions;
   #opening: Promise<NatsMembership> | undefined;
   #opened: NatsMembership | undefined;
+  #api: NatsApi | undefined;
   #isClosed = false;
 
   constructor(source: NatsSource, options: MemberOptions) {
@@ -49,7 +52,10 @@ export class NatsMember {
       throw new ConnectionClosedError("Cannot use the task queue: it was closed here");
     }
     if (this.#opened !== undefined) return this.#opened;
+    signal?.throwIfAborted();
     const opening = this.#opening ??= runOutsideTasks(() => this.#open());
+    // Whoever asked for it may not wait for it any more.
+    opening.catch(() => {});
     return await waitWithin(
       opening,
       { signal, timeoutMs: Math.max(timeoutMs, LEAST_OPEN_MS) },
@@ -62,6 +68,7 @@ export class NatsMember {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#api?.leave();
     const opened = await this.#opening?.catch(() => undefined);
     await opened?.close();
     await this.#source.close();
@@ -69,13 +76,14 @@ export class NatsMember {
 
   async #open(): Promise<NatsMembership> {
     try {
-      const { names, wanted, create, prefetch, patienceMs } = this.#options;
+      const { names, wanted, create, patienceMs } = this.#options;
       const client = await this.#source.open("open the task queue");
       const tryMs = Math.min(client.requestTimeoutMs, MOST_TRY_MS);
-      const api = new NatsApi(client, { patienceMs, tryMs });
+      const api = this.#api = new NatsApi(client, { patienceMs, tryMs });
+      if (this.#isClosed) api.leave();
       const settings = await openQueue(api, names, wanted, { create });
       const queue = new NatsQueue(api, names, settings);
-      this.#opened = await NatsMembership.begin(queue, { prefetch, patienceMs });
+      this.#opened = await NatsMembership.begin(queue, this.#options);
       return this.#opened;
     } catch (error) {
       // The next call tries anew.

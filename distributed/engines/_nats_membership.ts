@@ -21,7 +21,7 @@ import { type Counts, isGone, lostError, type NatsQueue, SWEEP_MS } from "./_nat
 import { deleteQueue } from "./_nats_queue_streams.ts";
 import { NatsPresence, readStatistics } from "./_nats_statistics.ts";
 import { type HeldAnswer, type Talk, TalkChannel } from "./_nats_talk.ts";
-import { TaskTaker } from "./_nats_taker.ts";
+import { type TakerOptions, TaskTaker } from "./_nats_taker.ts";
 import { type KeptTask, readDelivery, readTask } from "./_nats_task_wire.ts";
 import { TaskWatches } from "./_nats_watches.ts";
 
@@ -54,7 +54,7 @@ export class NatsMembership implements LeaseHost {
   #stopListening: () => void = () => {};
 
   /** Use {@linkcode NatsMembership.begin}. */
-  constructor(queue: NatsQueue, options: { prefetch: number; patienceMs: number }) {
+  constructor(queue: NatsQueue, options: TakerOptions) {
     this.queue = queue;
     this.#talk = new TalkChannel(queue.api, {
       subject: queue.names.everybody,
@@ -86,10 +86,7 @@ export class NatsMembership implements LeaseHost {
   }
 
   /** Begins to use a queue that is there. */
-  static async begin(
-    queue: NatsQueue,
-    options: { prefetch: number; patienceMs: number },
-  ): Promise<NatsMembership> {
+  static async begin(queue: NatsQueue, options: TakerOptions): Promise<NatsMembership> {
     const membership = new NatsMembership(queue, options);
     try {
       await membership.#afterLoss();
@@ -190,8 +187,7 @@ export class NatsMembership implements LeaseHost {
     try {
       value = fromBytes(task.body);
     } catch (error) {
-      await this.#endWith(action, task, { state: "failed", error });
-      await this.queue.bury(action, task, error, attempt);
+      await this.#endWith(action, task, { state: "failed", error }, attempt);
       return undefined;
     }
     if (isAgain && attempt > 1) this.#presence.count("redelivered");
@@ -228,9 +224,12 @@ export class NatsMembership implements LeaseHost {
     action: string,
     task: KeptTask,
     outcome: { state: "cancelled" | "failed"; error: unknown },
+    attempts = 0,
   ): Promise<boolean> {
     const counts = await this.queue.end(action, task, outcome, crypto.randomUUID());
     if (counts) this.#presence.count(outcome.state);
+    // Before it leaves: whoever is handed it again makes up for what fails here.
+    if (outcome.state === "failed") await this.queue.bury(action, task, outcome.error, attempts);
     if (counts && outcome.state === "cancelled") this.#watches.ended(task.id, outcome);
     await this.queue.drop(action, task);
     await this.queue.forget(action, task.id);
@@ -324,7 +323,8 @@ export class NatsMembership implements LeaseHost {
     await deleteQueue(this.queue.api, this.queue.names);
     this.#onClosed(mark);
     this.#talk.say({ kind: "closed", ...mark });
-    await this.queue.api.client.nc.flush();
+    const { api } = this.queue;
+    await api.trying("Cannot delete the task queue", {}, () => api.client.nc.flush());
   }
 
   async qsize(): Promise<number> {
@@ -344,7 +344,9 @@ export class NatsMembership implements LeaseHost {
     this.#presence.joining++;
     try {
       for (;;) {
+        signal?.throwIfAborted();
         const asking = runOutsideTasks(() => this.queue.unfinished(action));
+        asking.catch(() => {});
         const count = await waitWithin(asking, { signal }, () => 0);
         if (count === 0) return;
         const leftMs = endMs - performance.now();
@@ -392,6 +394,7 @@ export class NatsMembership implements LeaseHost {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopListening();
+    this.queue.api.leave();
     const error = new EngineUnavailableError("The task queue was closed here");
     await this.#taker.close();
     const leases = [...this.#leases.values()];
@@ -492,13 +495,26 @@ export class NatsMembership implements LeaseHost {
         this.#listenForLoss();
         this.#taker.wake();
         this.#watches.reconnected();
-        return this.#afterLoss();
+        return this.#insistAfterLoss();
       }).catch((error) => {
         if (!client.nc.isClosed()) return;
         this.#taker.wake();
         this.#watches.fail(error);
       });
     });
+  }
+
+  /** What was said meanwhile is not said again: the engine is asked until it answers, or is lost again. */
+  async #insistAfterLoss(): Promise<void> {
+    const { api } = this.queue;
+    for (;;) {
+      try {
+        return await this.#afterLoss();
+      } catch (error) {
+        if (!(error instanceof EngineUnavailableError) || !api.client.isConnected) throw error;
+      }
+      await api.pause(SWEEP_MS, {});
+    }
   }
 
   /** It may be another server, or the same one after its end. */

@@ -1,4 +1,5 @@
 import { sleep } from "../../coroutine/sleep.ts";
+import { ConnectionClosedError } from "../../ipc/errors.ts";
 import { EngineUnavailableError } from "../task_errors.ts";
 import { type NatsClient, openClient } from "./_nats_client.ts";
 import { readNatsOptions } from "./_nats_settings.ts";
@@ -61,7 +62,7 @@ export class NatsSource {
     const { deadline = 0, signal } = within;
     for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
-        return await this.#connect();
+        return await this.#connect(action);
       } catch (error) {
         const isLast = performance.now() + pauseMs >= deadline;
         if (isLast || this.#isClosed || !(error instanceof EngineUnavailableError)) throw error;
@@ -70,14 +71,18 @@ export class NatsSource {
     }
   }
 
-  async #connect(): Promise<NatsClient> {
+  async #connect(action: string): Promise<NatsClient> {
+    // It may have been closed in a pause: nobody would give up what is opened now.
+    if (this.#isClosed && this.#opening === undefined) {
+      throw new ConnectionClosedError(`Cannot ${action}: it is closed`);
+    }
     const opening = this.#opening ??= openClient(this.#settings!);
     try {
       const client = await opening;
       // Given up for good, as after a refused login: the next call tries anew.
-      if (client.nc.isClosed() && !this.#isClosed && this.#opening === opening) {
-        this.#opening = undefined;
-        return await this.#connect();
+      if (client.nc.isClosed() && !this.#isClosed) {
+        if (this.#opening === opening) this.#opening = undefined;
+        return await this.#connect(action);
       }
       return client;
     } catch (error) {

@@ -48,6 +48,7 @@ export class TaskPutter {
     try {
       const isKnown = task.ownId && await this.#isKnown(action, task.id);
       const answer = isKnown ? "known" : await this.#store(task, level, body, options);
+      if (watcher !== undefined && answer === "put") this.#host.watches.stored(task.id);
       if (answer === "known" && watcher !== undefined) {
         await this.#host.watches.adopt(await this.#host.queue.findTask(action, task.id), task.id);
       }
@@ -179,13 +180,17 @@ export class TaskPutter {
     const { watches, self } = this.#host;
     if (watcher !== undefined) watches.add(id, watcher, { retries });
     const put = crypto.randomUUID();
-    const place = { level, dueMs: 0, producer: self, put, messageId: put };
+    // The same for all who put this one again at a time: it is put once.
+    const place = { level, dueMs: 0, producer: self, put, messageId: `again.${letter.seq}` };
     try {
-      await this.#host.queue.api.trying(
+      const { duplicate } = await this.#host.queue.api.trying(
         action,
         {},
         () => this.#host.queue.tryPut({ id, ownId: isOwn, retries, trace, body }, place),
       );
+      if (watcher !== undefined && duplicate !== true) watches.stored(id);
+      // Another one's, or this one's whose answer was lost.
+      else await watches.adopt(await this.#host.queue.findTask(action, id), id);
     } catch (error) {
       if (watcher !== undefined) watches.remove(id, watcher);
       throw error instanceof NatsApiError && error.isFull ? this.#fullError() : error;

@@ -92,11 +92,16 @@ export interface ConsumerInfo {
   readonly num_pending: number;
 }
 
+/** What is done for tidiness: others do it as well. */
+type Deed = "sweep" | "delete" | "forget";
+
 /** A queue as the engine keeps it: every method is one question, or one change. */
 export class NatsQueue {
   readonly api: NatsApi;
   readonly names: QueueNames;
   readonly settings: QueueSettings;
+  /** What this account may not do, and over which connection that was found out. */
+  readonly #refused = new Map<Deed, number>();
 
   constructor(api: NatsApi, names: QueueNames, settings: QueueSettings) {
     this.api = api;
@@ -188,11 +193,18 @@ export class NatsQueue {
    * just before, though it knows that they were confirmed, or may take for confirmed what was not.
    */
   async sweep(action: string): Promise<void> {
+    await this.#ifAllowed("sweep", () => this.#sweep(action));
+  }
+
+  /** What an account with few rights may not do it leaves to others, and asks once for each connection. */
+  async #ifAllowed(deed: Deed, run: () => Promise<void>): Promise<void> {
+    const { reconnects } = this.api.client;
+    if (this.#refused.get(deed) === reconnects) return;
     try {
-      await this.#sweep(action);
+      await run();
     } catch (error) {
-      // An account with few rights leaves it to others.
       if (!(error instanceof AuthenticationError)) throw error;
+      this.#refused.set(deed, reconnects);
     }
   }
 
@@ -249,13 +261,15 @@ export class NatsQueue {
   }
 
   async #delete(action: string, seq: number): Promise<void> {
-    try {
-      const body = { seq, no_erase: true };
-      await this.api.call(action, `STREAM.MSG.DELETE.${this.names.tasks}`, body);
-    } catch (error) {
-      // An account with few rights leaves it to others, who sweep.
-      if (!isApiError(error) && !(error instanceof AuthenticationError)) throw error;
-    }
+    const body = { seq, no_erase: true };
+    // Others sweep.
+    await this.#ifAllowed("delete", async () => {
+      try {
+        await this.api.call(action, `STREAM.MSG.DELETE.${this.names.tasks}`, body);
+      } catch (error) {
+        if (!isApiError(error)) throw error;
+      }
+    });
   }
 
   // Outcomes
@@ -351,10 +365,10 @@ export class NatsQueue {
   async findDeadLetter(
     action: string,
     id: string,
-  ): Promise<KeptDeadLetter & { body: Uint8Array } | undefined> {
+  ): Promise<KeptDeadLetter & { body: Uint8Array; seq: number } | undefined> {
     const query = { last_by_subj: this.names.deadLetter(id) };
     const message = await this.api.find(action, this.names.dead, query);
-    return message && { ...readDeadLetter(message), body: message.body };
+    return message && { ...readDeadLetter(message), body: message.body, seq: message.seq };
   }
 
   async dropDeadLetter(action: string, id: string): Promise<void> {
@@ -386,8 +400,10 @@ export class NatsQueue {
 
   /** A task has ended: nothing is kept of it beside its outcome. */
   async forget(action: string, id: string): Promise<void> {
-    await this.#purge(action, this.names.state, this.names.free(id));
-    await this.#purge(action, this.names.state, this.names.cancelled(id));
+    await this.#ifAllowed("forget", async () => {
+      await this.#purge(action, this.names.state, this.names.free(id));
+      await this.#purge(action, this.names.state, this.names.cancelled(id));
+    });
   }
 
   async #stateOf(action: string, subject: string): Promise<StreamMessage | undefined> {

@@ -116,9 +116,10 @@ export class QueueNames {
 export function readTaskSubject(
   subject: string,
 ): { kind: "t" | "z"; level: number; id: string } | undefined {
-  const [, , kind, level, token, ...more] = subject.split(".");
-  if ((kind !== "t" && kind !== "z") || token === undefined || more.length > 0) return undefined;
-  return { kind, level: Number(level), id: fromToken(token) };
+  const [, , kind, level, ...rest] = subject.split(".");
+  if ((kind !== "t" && kind !== "z") || rest.length === 0) return undefined;
+  // One that another program has put under a name of several tokens is a task as well, and ends.
+  return { kind, level: Number(level), id: fromToken(rest.join(".")) };
 }
 
 /** The name in the last token of a subject. */
@@ -129,9 +130,13 @@ export function idOfSubject(subject: string): string {
 /**
  * A name as a token of a subject: what is no letter, digit, `-` or `_` is `=` and two hexadecimal digits for each byte.
  *
+ * @throws {TypeError} When it has a half of a character: it would come back as another one.
  * @throws {RangeError} When it is too long.
  */
 export function toToken(id: string): string {
+  if (!id.isWellFormed()) {
+    throw new TypeError('Cannot name a task: its "id" has a half of a character');
+  }
   let token = id;
   if (!SAFE.test(id)) {
     token = "";
@@ -148,5 +153,10 @@ export function toToken(id: string): string {
 
 function fromToken(token: string): string {
   if (!token.includes("=")) return token;
-  return decodeURIComponent(token.replaceAll("%", "%25").replace(/=([0-9a-f]{2})/g, "%$1"));
+  try {
+    return decodeURIComponent(token.replaceAll("%", "%25").replace(/=([0-9a-f]{2})/g, "%$1"));
+  } catch {
+    // Another program has written it in another way: it is a name all the same.
+    return token;
+  }
 }

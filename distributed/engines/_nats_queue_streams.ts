@@ -1,5 +1,6 @@
 import { headers as createHeaders } from "@nats-io/nats-core";
 import { InvalidStateError } from "../../coroutine/errors.ts";
+import { AuthenticationError } from "../../ipc/errors.ts";
 import { isApiError, type NatsApi, NatsCode } from "./_nats_api.ts";
 import { fromBytes, toBytes } from "./_nats_encoding.ts";
 import type { QueueNames } from "./_nats_queue_names.ts";
@@ -52,7 +53,7 @@ export async function openQueue(
   wanted: WantedSettings,
   { create }: { create: boolean },
 ): Promise<QueueSettings> {
-  let settings = await findSettings(api, names);
+  let settings = create && await isEmpty(api, names) ? undefined : await findSettings(api, names);
   if (settings === undefined) {
     if (!create) {
       throw new InvalidStateError(
@@ -66,6 +67,23 @@ export async function openQueue(
   // Whoever created it may not have come to the end.
   if (create && !await hasTasks(api, names)) await createStreams(api, names, settings);
   return settings;
+}
+
+/**
+ * Whether nothing is known of the queue yet. Servers of 2.9 end when they are asked for a message of a stream that is
+ * just being made, as by another one who creates the same queue.
+ */
+async function isEmpty(api: NatsApi, names: QueueNames): Promise<boolean> {
+  try {
+    const subject = `STREAM.INFO.${names.state}`;
+    const { state } = await api.call<{ state: { messages: number } }>(ACTION, subject);
+    return state.messages === 0;
+  } catch (error) {
+    if (isApiError(error, NatsCode.NO_STREAM)) return true;
+    // An account with few rights creates none.
+    if (error instanceof AuthenticationError) return false;
+    throw error;
+  }
 }
 
 async function findSettings(api: NatsApi, names: QueueNames): Promise<QueueSettings | undefined> {

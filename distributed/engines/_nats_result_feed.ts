@@ -109,9 +109,14 @@ export class ResultFeed {
     let consumer: string | undefined;
     try {
       heard();
-      const { name, first } = await this.#create(inbox);
+      const { name, first, last } = await this.#create(inbox);
       consumer = name;
       if (this.#seen > 0 && first > this.#seen + 1) this.#listener.missed();
+      if (last < this.#seen) {
+        // The engine has lost what it had not written, or begun anew: numbers that were seen come again.
+        this.#seen = 0;
+        return this.#listener.missed();
+      }
       await broken.promise;
     } finally {
       clearTimeout(timer);
@@ -125,7 +130,7 @@ export class ResultFeed {
     }
   }
 
-  async #create(inbox: string): Promise<{ name: string; first: number }> {
+  async #create(inbox: string): Promise<{ name: string; first: number; last: number }> {
     const { api, names } = this.#queue;
     const begin = this.#seen === 0
       ? { deliver_policy: "all" }
@@ -147,18 +152,18 @@ export class ResultFeed {
         num_replicas: 1,
       },
     }, { signal });
-    if (this.#seen === 0) return { name, first: 0 };
+    if (this.#seen === 0) return { name, first: 0, last: Infinity };
     try {
-      const { state } = await api.call<{ state: { first_seq: number } }>(
+      const { state } = await api.call<{ state: { first_seq: number; last_seq: number } }>(
         ACTION,
         `STREAM.INFO.${names.results}`,
         undefined,
         { signal },
       );
-      return { name, first: state.first_seq };
+      return { name, first: state.first_seq, last: state.last_seq };
     } catch (error) {
       if (isApiError(error)) throw error;
-      return { name, first: 0 };
+      return { name, first: 0, last: Infinity };
     }
   }
 

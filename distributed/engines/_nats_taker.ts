@@ -18,6 +18,16 @@ export interface TakerHost {
   checkCanCome(): Promise<void>;
 }
 
+/** How tasks are taken. */
+export interface TakerOptions {
+  /** How many are fetched at a time. */
+  readonly prefetch: number;
+  /** How long an engine that does not answer is borne. */
+  readonly patienceMs: number;
+  /** The same, for those who wait for as long as it takes. */
+  readonly endlessMs: number;
+}
+
 /** One who waits for a task. */
 interface Getter {
   readonly leaseMs: number;
@@ -52,6 +62,7 @@ export class TaskTaker {
   readonly #host: TakerHost;
   readonly #prefetch: number;
   readonly #patienceMs: number;
+  readonly #endlessMs: number;
   readonly #getters = new Set<Getter>();
   readonly #fetched: NatsLease[] = [];
   #giveBackTimer: ReturnType<typeof setTimeout> | undefined;
@@ -62,12 +73,14 @@ export class TaskTaker {
   #lookedMs = -Infinity;
   #notices = 0;
   #sweptMs = -Infinity;
-  #isOver = false;
+  /** Ends the pauses of those who search. */
+  readonly #over = new AbortController();
 
-  constructor(host: TakerHost, options: { prefetch: number; patienceMs: number }) {
+  constructor(host: TakerHost, options: TakerOptions) {
     this.#host = host;
     this.#prefetch = options.prefetch;
     this.#patienceMs = options.patienceMs;
+    this.#endlessMs = options.endlessMs;
   }
 
   /** How many calls wait. */
@@ -97,10 +110,13 @@ export class TaskTaker {
     const searching = runOutsideTasks(() => this.#search(getter, endMs));
     this.#working.add(searching);
     searching.catch(() => {}).finally(() => this.#working.delete(searching));
+    let lease: NatsLease | undefined;
     try {
-      const lease = await Promise.race([searching, cancelled]);
+      lease = await Promise.race([searching, cancelled]);
       return lease!;
     } finally {
+      // What was found when the wait had just ended is for others.
+      if (lease === undefined) this.#handOn(searching);
       unlisten?.();
       this.#getters.delete(getter);
       getter.isOver = true;
@@ -122,7 +138,7 @@ export class TaskTaker {
   }
 
   async close(): Promise<void> {
-    this.#isOver = true;
+    this.#over.abort();
     this.wake();
     await this.#giveBackFetched();
     await Promise.allSettled(this.#working);
@@ -148,10 +164,11 @@ export class TaskTaker {
   }
 
   async #find(getter: Getter, endMs: number): Promise<NatsLease | undefined> {
+    const patienceMs = endMs === Infinity ? this.#endlessMs : this.#patienceMs;
     let trouble: { readonly sinceMs: number; why: string; count: number } | undefined;
     while (!getter.isOver && getter.gift === undefined) {
       const isLast = performance.now() >= endMs;
-      const answers = await this.#ask(getter, endMs);
+      const answers = await this.#tryAsk(getter, endMs);
       let lease: NatsLease | undefined;
       let unknown: string | undefined;
       let isAgain = false;
@@ -161,7 +178,7 @@ export class TaskTaker {
         else if (answer.kind === "again") isAgain = true;
       }
       if (lease !== undefined || getter.isOver || getter.gift !== undefined) return lease;
-      await this.#host.checkCanCome();
+      unknown = await this.#unknownAfter(() => this.#host.checkCanCome()) ?? unknown;
       const now = performance.now();
       if (unknown === undefined) {
         trouble = undefined;
@@ -171,26 +188,68 @@ export class TaskTaker {
       }
       trouble ??= { sinceMs: now, why: unknown, count: 0 };
       trouble.why = unknown;
-      if (now >= endMs || now - trouble.sinceMs >= this.#patienceMs) {
+      if (now >= endMs || now - trouble.sinceMs >= patienceMs) {
         throw new EngineUnavailableError(`${ACTION}: ${trouble.why}`);
       }
-      const pauseMs = PAUSES_MS[Math.min(trouble.count++, PAUSES_MS.length - 1)]!;
-      const { api } = this.#host.queue;
-      await api.pause(pauseMs, { endMs: Math.min(endMs, trouble.sinceMs + this.#patienceMs) });
+      await this.#pause(
+        PAUSES_MS[Math.min(trouble.count++, PAUSES_MS.length - 1)]!,
+        Math.min(endMs, trouble.sinceMs + patienceMs),
+      );
     }
     return undefined;
   }
 
+  async #pause(pauseMs: number, endMs: number): Promise<void> {
+    const { signal } = this.#over;
+    try {
+      await this.#host.queue.api.pause(pauseMs, { endMs, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Asks once; a request of which nobody knows what has become is no end of the search. */
+  async #tryAsk(getter: Getter, endMs: number): Promise<(NatsLease | PullAnswer)[]> {
+    let answers: (NatsLease | PullAnswer)[] = [];
+    const why = await this.#unknownAfter(async () => {
+      this.#checkOpen();
+      answers = await this.#ask(getter, endMs);
+    });
+    return why === undefined ? answers : [{ kind: "unknown", why }];
+  }
+
+  /** Why the engine could not be asked, if it could not. */
+  async #unknownAfter(ask: () => Promise<void>): Promise<string | undefined> {
+    try {
+      await ask();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof EngineUnavailableError)) throw error;
+      this.#checkOpen();
+      // The connection may have ended for good.
+      this.#host.queue.api.client.check(ACTION);
+      return error.message.replace(`${ACTION}: `, "");
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#over.signal.aborted) return;
+    throw new EngineUnavailableError(`${ACTION}: the task queue was closed here`);
+  }
+
   /** Asks once, of each kind of tasks. */
   async #ask(getter: Getter, endMs: number): Promise<(NatsLease | PullAnswer)[]> {
-    if (this.#isOver) throw new EngineUnavailableError(`${ACTION}: the task queue was closed here`);
     const { client } = this.#host.queue.api;
+    if (client.isConnected) {
+      // What is given back comes before what is behind it.
+      await this.#givingBack;
+      await this.#lookForDelayed();
+      this.#checkOpen();
+    }
+    // It may just have been lost: nobody would hear what is asked now.
     if (!client.isConnected) {
       return [{ kind: "unknown", why: `there is no connection to ${client.servers}` }];
     }
-    // What is given back comes before what is behind it.
-    await this.#givingBack;
-    await this.#lookForDelayed();
     const consumers = this.#consumers();
     const isSingle = consumers.length === 1 && this.#prefetch === 1;
     const leftMs = endMs - performance.now();
@@ -292,6 +351,11 @@ export class TaskTaker {
     return working;
   }
 
+  /** Gives away what a search finds that nobody waits for any more. */
+  #handOn(searching: Promise<NatsLease | undefined>): void {
+    searching.then((lease) => lease !== undefined && this.#offer(lease)).catch(() => {});
+  }
+
   /** Gives a task to one who waits, or back. */
   #offer(lease: NatsLease): void {
     for (const getter of this.#getters) {
@@ -311,6 +375,7 @@ export class TaskTaker {
 
   /** It was fetched together with others, and waits here, though not for long. */
   #keep(lease: NatsLease): void {
+    if (this.#over.signal.aborted) return this.#giveBack(lease);
     this.#fetched.push(lease);
     this.#giveBackTimer ??= setTimeout(() => {
       this.#givingBack = this.#giveBackFetched();

@@ -72,8 +72,8 @@ export class TalkChannel {
     this.#subscription = nc.subscribe(options.subject, {
       callback: (error, message) => {
         if (error !== null) return;
-        const heard = read(message) as { from: string; talk: Talk } | undefined;
-        if (heard === undefined || heard.from === this.#self) return;
+        const heard = read(message);
+        if (!isHeard(heard) || heard.from === this.#self) return;
         options.onTalk(heard.talk, (value) => {
           if (message.reply) nc.publish(message.reply, toBytes(value));
         });
@@ -98,7 +98,9 @@ export class TalkChannel {
     const expected = talk.kind === "who" ? this.#others : 0;
     let roundMs = Infinity;
     let timer = setTimeout(resolve, mostMs);
+    let isOver = false;
     const listen = (): void => {
+      if (isOver) return;
       const leftMs = mostMs - (performance.now() - begin);
       clearTimeout(timer);
       const stallMs = Math.max(answers.length < expected ? BUSY_MS : STALL_MS, roundMs);
@@ -124,6 +126,7 @@ export class TalkChannel {
       }, () => resolve());
       await over;
     } finally {
+      isOver = true;
       this.#gathering.delete(resolve);
       clearTimeout(timer);
       if (!this.#nc.isClosed()) subscription.unsubscribe();
@@ -140,6 +143,18 @@ export class TalkChannel {
   #form(talk: Talk): Uint8Array {
     return toBytes({ from: this.#self, talk });
   }
+}
+
+/** What is said, and by whom. */
+interface HeardForm {
+  readonly from: string;
+  readonly talk: Talk;
+}
+
+/** What comes from a network may be anything. */
+function isHeard(form: unknown): form is HeardForm {
+  const { from, talk } = (form ?? {}) as Partial<HeardForm>;
+  return typeof from === "string" && typeof talk === "object" && talk !== null;
 }
 
 function read(message: Msg): unknown {

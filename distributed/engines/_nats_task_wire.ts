@@ -32,6 +32,9 @@ const LEVEL = "Mh-Level";
 const ATTEMPTS = "Mh-Attempts";
 const ERROR = "Mh-Error";
 
+/** So much of what is left for headers an error may take in any case. */
+const LEAST_ERROR_BYTES = 400;
+
 /** In front of an error that is no JSON text. */
 const BASE64 = "base64:";
 
@@ -176,12 +179,30 @@ export function deadLetterHeaders(
   const form = createHeaders();
   form.set(LEVEL, String(task.level));
   form.set(ATTEMPTS, String(attempts));
-  const text = errorText(error);
-  form.set(ERROR, text.length <= room ? text : errorText(new Error(String(error).slice(0, 200))));
+  form.set(ERROR, fittingText(error, room));
   if (task.isOwn) form.set(OWN, "1");
   if (task.retries > 0) form.set(RETRIES, String(task.retries));
   setTrace(form, task.trace);
   return form;
+}
+
+/** An error as a text that leaves the task its place: in need it is its beginning, and in the end only that it was. */
+function fittingText(error: unknown, room: number): string {
+  const text = errorText(error);
+  if (sizeOf(text) <= room) return text;
+  const short = shortText(String(error).slice(0, 200));
+  return sizeOf(short) <= Math.max(room, LEAST_ERROR_BYTES) ? short : shortText("It was too large");
+}
+
+/** Where the error was thrown is left out. */
+function shortText(message: string): string {
+  const error = new Error(message.toWellFormed());
+  error.stack = "";
+  return errorText(error);
+}
+
+function sizeOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function errorText(error: unknown): string {

@@ -75,28 +75,29 @@ export class DenoTransport implements Transport {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     const stream = this.#stream;
     if (stream === undefined) return;
-    yield this.#greeting;
     const buffer = new Uint8Array(READ_BYTES);
     let failure: unknown;
+    let isLeft = true;
     try {
+      yield this.#greeting;
       while (!this.#isClosed) {
         const count = await stream.read(buffer);
         if (count === null) break;
         // A copy: the client keeps parts of what it gets.
         yield buffer.slice(0, count);
       }
+      isLeft = false;
     } catch (error) {
+      isLeft = false;
       failure = error;
+    } finally {
+      // The client reads no further when something throws that it calls: nobody would notice for long.
+      if (isLeft) this.#end();
     }
     if (this.#isClosed) return;
-    if (this.#isEncrypted && /alert|Certificate/.test(String(failure))) {
-      const reason = (failure as Error).message;
-      this.#note(
-        new AuthenticationError(
-          `Cannot connect to ${this.#peer}: the certificate of this side was refused: ${reason}`,
-          { cause: failure },
-        ),
-      );
+    const refusal = this.#refusalOf(failure);
+    if (refusal !== undefined) {
+      this.#note(refusal);
       // The client would wait for an answer until its time is over.
       yield CERTIFICATE_REFUSED;
     }
@@ -146,7 +147,7 @@ export class DenoTransport implements Transport {
         this.#stream = await encryptOpened(conn, tls, encryption);
         this.#isEncrypted = true;
       }
-      this.#greeting = await readGreeting(this.#stream, peer);
+      this.#greeting = await this.#greet(this.#stream);
       if (!this.#isEncrypted) {
         const { isRequired, isAvailable } = readTlsOf(this.#greeting, peer);
         if (tls === undefined && isRequired) {
@@ -165,6 +166,25 @@ export class DenoTransport implements Transport {
       throw error;
     }
     if (this.#isClosed) this.#abandon(this.#stream);
+  }
+
+  async #greet(stream: ByteStream): Promise<Uint8Array> {
+    try {
+      return await readGreeting(stream, this.#peer);
+    } catch (error) {
+      throw this.#refusalOf(error) ?? error;
+    }
+  }
+
+  /** The server has refused the certificate of this side: it is told after the handshake, as this side sees it. */
+  #refusalOf(failure: unknown): AuthenticationError | undefined {
+    if (!this.#isEncrypted || !/alert|Certificate/.test(String(failure))) return undefined;
+    return new AuthenticationError(
+      `Cannot connect to ${this.#peer}: the certificate of this side was refused: ${
+        (failure as Error).message
+      }`,
+      { cause: failure },
+    );
   }
 
   #note(failure: unknown): void {

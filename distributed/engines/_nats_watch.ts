@@ -132,7 +132,10 @@ async function follow(
       if (message.reply !== undefined && message.reply !== "") message.respond();
       else if (stalled !== "") nc.publish(stalled);
       const last = message.headers?.get("Nats-Last-Consumer") ?? "";
-      if (last !== "" && Number(last) !== seen) fail("a change was missed");
+      if (last === "") return;
+      if (Number(last) !== seen) fail("a change was missed");
+      // What was to come has been taken away meanwhile: the engine rests, and nothing is left.
+      else if (untilCurrent && stalled === "") resolve();
       return;
     }
     if (code >= FIRST_ERROR) return fail(message.headers?.description ?? String(code));

@@ -26,6 +26,10 @@ interface Watch {
   reports: number;
   /** The report that is being taken note of. */
   taking: Promise<unknown> | undefined;
+  /** Whether the engine has the task, as far as is known here. */
+  isPut: boolean;
+  /** Whether its end may have been missed before that. */
+  isMissed: boolean;
 }
 
 /** What watches need of the engine. */
@@ -86,6 +90,8 @@ export class TaskWatches {
         by: "",
         reports: 0,
         taking: undefined,
+        isPut: false,
+        isMissed: false,
       });
     }
     this.#begin();
@@ -97,16 +103,36 @@ export class TaskWatches {
     const at = watch?.watchers.indexOf(watcher) ?? -1;
     if (watch === undefined || at < 0) return;
     watch.watchers.splice(at, 1);
-    if (watch.watchers.length === 0) this.#watches.delete(id);
+    if (watch.watchers.length === 0) this.#forget(watch);
+  }
+
+  #forget(watch: Watch): void {
+    this.#watches.delete(watch.id);
+    const { producer = "" } = watch;
+    const events = this.#foreignEvents.get(producer);
+    if (events === undefined) return;
+    if ([...this.#watches.values()].some((other) => other.producer === producer)) return;
+    this.#foreignEvents.delete(producer);
+    events.unsubscribe();
+  }
+
+  /** The engine has the task. */
+  stored(id: string): void {
+    const watch = this.#watches.get(id);
+    if (watch === undefined) return;
+    watch.isPut = true;
+    if (watch.isMissed) this.#work(this.#lookAt(watch));
   }
 
   /** A task of this name is known already: another program may have put it, and it may have ended. */
   async adopt(task: KeptTask | undefined, id: string): Promise<void> {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
+    watch.isPut = true;
     const producer = task?.producer;
     if (task !== undefined) watch.retries = task.retries;
-    if (producer === this.#host.self) return;
+    // It may have ended before it was watched, and not have left yet.
+    if (producer === this.#host.self) return await this.#lookAt(watch);
     watch.producer = producer ?? "";
     if (producer !== undefined && !this.#foreignEvents.has(producer)) {
       this.#foreignEvents.set(producer, this.#subscribe(producer));
@@ -119,7 +145,7 @@ export class TaskWatches {
   ended(id: string, outcome: TaskOutcome): void {
     const watch = this.#watches.get(id);
     if (watch === undefined) return;
-    this.#watches.delete(id);
+    this.#forget(watch);
     for (const watcher of watch.watchers) watcher.ended(outcome);
     if (this.#watches.size > 0) return;
     this.#stopTimers();
@@ -163,10 +189,13 @@ export class TaskWatches {
     this.#feed ??= new ResultFeed(queue, self, {
       ended: (id, outcome) => this.ended(id, outcome),
       missed: () => this.#work(this.#lookAtAll()),
-      gone: (error) =>
+      gone: (error) => {
+        // It has ended; somebody may make the queue again.
+        this.#feed = undefined;
         this.fail(
           new EngineUnavailableError("The task queue is not there any more", { cause: error }),
-        ),
+        );
+      },
     });
     this.#askLater();
   }
@@ -230,7 +259,7 @@ export class TaskWatches {
       } catch {
         // It was meant to say something; what, cannot be read.
       }
-      const waits = watch.watchers.map((watcher) => watcher.progress(value))
+      const waits = watch.watchers.map((watcher) => tellProgress(watcher, value))
         .filter((wait) => wait !== undefined);
       watch.taking = waits.length === 0 ? undefined : Promise.allSettled(waits);
     }
@@ -253,7 +282,8 @@ export class TaskWatches {
       const foreign = [...this.#watches.values()].filter((watch) => watch.producer !== undefined);
       if (foreign.length === 0) return;
       this.#work(
-        runOutsideTasks(() => Promise.all(foreign.map((watch) => this.#lookAt(watch))))
+        // Also when the engine did not answer.
+        runOutsideTasks(() => Promise.allSettled(foreign.map((watch) => this.#lookAt(watch))))
           .then(() => this.#lookLater()),
       );
     }, LOOK_MS);
@@ -284,7 +314,11 @@ export class TaskWatches {
   }
 
   async #lookAtAll(): Promise<void> {
-    for (const watch of [...this.#watches.values()]) await this.#lookAt(watch);
+    for (const watch of [...this.#watches.values()]) {
+      // One that is being put has not ended because it is not there.
+      if (watch.isPut) await this.#lookAt(watch);
+      else watch.isMissed = true;
+    }
   }
 
   // Workers that are gone
@@ -344,5 +378,14 @@ export class TaskWatches {
     // Nobody has come to whom it could be handed, and who would have noticed.
     const error = lostError(task, { worker, attempt, leaseMs: queue.settings.leaseMs });
     await this.#host.giveUp(task, error, attempt);
+  }
+}
+
+/** What a watcher throws is its own affair: the connection has to go on. */
+function tellProgress(watcher: TaskWatcher, value: unknown): void | Promise<void> {
+  try {
+    return watcher.progress(value);
+  } catch {
+    return undefined;
   }
 }

@@ -98,9 +98,10 @@ export interface NatsEngineOptions {
   prefetch?: number | undefined;
   /**
    * How long a call goes on trying while the engine does not answer, in milliseconds, unless it ends before. A cluster
-   * that has lost a server needs up to ten seconds to go on.
+   * that has lost a server needs up to ten seconds to go on. A `get` without `timeoutMs` goes on for as long as the
+   * connection is made anew, unless this is set: a worker goes on when its server is back.
    *
-   * @default {30000}
+   * @default {30000, and Infinity for a get without timeoutMs}
    */
   patienceMs?: number | undefined;
 }
@@ -115,7 +116,7 @@ export interface NatsEngineOptions {
  *   loss of power is a setting of the servers, `sync_interval: always`.
  * - **Unavailable is neither full nor empty.** While a cluster chooses a leader nothing is answered, for up to ten
  *   seconds. Calls go on trying until their `timeoutMs`, or for `patienceMs`, and then fail with an
- *   {@linkcode EngineUnavailableError}.
+ *   {@linkcode EngineUnavailableError}. Who waits for a task or for a result without a `timeoutMs` waits on.
  * - **A worker that dies** loses its tasks when its lease is over; the engine does not see that it is gone.
  * - **Order.** What is given back comes before all that was never taken. A delayed task whose time has come is taken
  *   before those that wait, whatever its priority. Clocks must agree about as exactly as delays are to be kept.
@@ -158,7 +159,7 @@ export class NatsEngine implements TaskEngine {
    */
   constructor(source: NatsConnection | NatsOptions, options: NatsEngineOptions = {}) {
     const { queue = DEFAULT_QUEUE, create = true, prefetch = 1 } = options;
-    const { patienceMs = DEFAULT_PATIENCE_MS } = options;
+    const { patienceMs = DEFAULT_PATIENCE_MS, patienceMs: endlessMs = Infinity } = options;
     const action = "create a task engine";
     checkCount(action, "prefetch", prefetch, 1);
     checkMost(action, "prefetch", prefetch, MOST_PREFETCH);
@@ -169,6 +170,7 @@ export class NatsEngine implements TaskEngine {
       create,
       prefetch,
       patienceMs,
+      endlessMs,
     });
   }
 

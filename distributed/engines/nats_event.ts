@@ -129,6 +129,8 @@ export class NatsEvent implements AsyncDisposable {
     };
     this.#waits.add(stop);
     const watching = watchBucket(this.#bucket, this.#key, watcher, stop);
+    // It ends by itself: who has given up does not wait for an engine that is silent.
+    watching.catch(() => {});
     try {
       return await waitWithin(Promise.race([promise, watching]), options, () => {
         if (isWatched) return false;
@@ -139,7 +141,6 @@ export class NatsEvent implements AsyncDisposable {
     } finally {
       this.#waits.delete(stop);
       stop.abort();
-      await watching.catch(() => {});
     }
   }
 

@@ -263,13 +263,14 @@ export class NatsLock implements AsyncDisposable {
   async #take(end: number, stopped: AbortSignal): Promise<NatsHold | undefined> {
     const bucket = this.#bucket;
     const deadline = () => Math.min(end, performance.now() + bucket.patienceMs);
-    await this.#checkTtl(deadline());
     const place = { bucket, key: this.#key, ttlMs: this.#ttlMs, what: this.#what };
     const onLost = (hold: NatsHold) => void this.#held.delete(hold);
     let watch: LockWatch | undefined;
     try {
+      await this.#checkTtl(deadline(), stopped);
       while (!stopped.aborted) {
-        const hold = await NatsHold.take(place, { deadline: deadline(), onLost });
+        const within = { deadline: deadline(), signal: stopped };
+        const hold = await NatsHold.take(place, { ...within, onLost });
         if (hold !== undefined) {
           this.#held.add(hold);
           if (!stopped.aborted && !this.#isClosed) return hold;
@@ -281,15 +282,18 @@ export class NatsLock implements AsyncDisposable {
         await watch.next(end, stopped);
       }
       return undefined;
+    } catch (error) {
+      if (stopped.aborted) return undefined;
+      throw error;
     } finally {
       watch?.[Symbol.dispose]();
     }
   }
 
   /** The time is the bucket's: who believes in another one would renew too late. */
-  async #checkTtl(deadline: number): Promise<void> {
+  async #checkTtl(deadline: number, signal: AbortSignal): Promise<void> {
     if (this.#isTtlChecked) return;
-    const ttlMs = await this.#bucket.ttlMs({ deadline });
+    const ttlMs = await this.#bucket.ttlMs({ deadline, signal });
     if (ttlMs !== this.#ttlMs) {
       throw new RangeError(
         `Cannot acquire ${this.#what}: the locks of bucket "${this.#bucket.name}" stay for ${ttlMs} ms, ` +

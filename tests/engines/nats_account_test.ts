@@ -107,6 +107,61 @@ natsTest(
   },
 );
 
+natsTest(
+  "a worker with few rights ends tasks that it is handed again, and asks once for what it may not do",
+  async () => {
+    await using server = await startNatsServer({ config: CONFIG });
+    const { url: servers } = server;
+    const admin = { servers, user: "admin", password: "a" };
+    const account = { servers, user: "worker", password: "w", inboxPrefix: "_W" };
+    await using produce = new TaskQueue<number, number>({
+      engine: natsEngine(admin, { queue: "q" }),
+    });
+    await using work = new TaskQueue<number, number>({
+      engine: natsEngine(account, { queue: "q", create: false }),
+    });
+    for (let n = 0; n < 3; n++) {
+      const task = await produce.put(n, { id: `task ${n}`, retries: 1 });
+      await (await work.get()).fail(new Error("once more"));
+      const lease = await work.get();
+      assertEquals([lease.attempt, await lease.complete(n), await task.result()], [2, true, n]);
+    }
+    const refused = server.log().split("\n").filter((line) => line.includes("Publish Violation"))
+      .map((line) => /Subject "([^"]*)"/.exec(line)?.[1]);
+    assertEquals(refused, [
+      "$JS.API.STREAM.MSG.GET.MH_q_tasks",
+      "$JS.API.STREAM.PURGE.MH_q_state",
+    ]);
+  },
+);
+
+natsTest(
+  "a task that cannot be read is a dead letter, whoever has the right to bury it",
+  async () => {
+    const config = CONFIG.replace('"mh.q.x.>"\n', "");
+    await using server = await startNatsServer({ config });
+    const { url: servers } = server;
+    const admin = { servers, user: "admin", password: "a" };
+    const account = { servers, user: "worker", password: "w", inboxPrefix: "_W" };
+    const settings = { queue: "q", leaseMs: 300 };
+    await using produce = new TaskQueue({ engine: natsEngine(admin, settings) });
+    assertEquals(await produce.qsize(), 0);
+    const source = new NatsSource(admin);
+    const { js } = await source.open("put");
+    await js.publish("mh.q.t.0.broken", new TextEncoder().encode("{"));
+    await source.close();
+    await using work = new TaskQueue({
+      engine: natsEngine(account, { queue: "q", create: false }),
+    });
+    await assertRejects(() => work.get(), AuthenticationError, "mh.q.x.broken");
+    const getting = produce.get({ timeoutMs: 5_000 });
+    await produce.join({ timeoutMs: 10_000 });
+    assertEquals((await produce.statistics()).deadLetters, 1);
+    await produce.put("next");
+    assertEquals((await getting).value, "next");
+  },
+);
+
 natsTest("an account sees nothing of another one", async () => {
   await using server = await startNatsServer({ config: CONFIG });
   const { url: servers } = server;

@@ -20,6 +20,8 @@ import {
   startNatsCluster,
   startNatsServer,
 } from "../support/nats_server.ts";
+import { settle } from "../support/settle.ts";
+import { TlsFront } from "./_tls_front.ts";
 import { until } from "./until.ts";
 
 const { authority, stranger, server: serverPair, elsewhere, expired, client, pretender } =
@@ -234,6 +236,62 @@ natsTest("openNats() refuses TLS where the server has none", async () => {
   );
 });
 
+natsTest("openNats() begins with TLS where the server does not greet before", async () => {
+  await using server = await startNatsServer();
+  await using front = new TlsFront(server.port, serverPair);
+  const servers = front.address;
+  const tls = { caCerts: [authority.cert], handshakeFirst: true };
+  await using nats = await openNats({ servers, tls });
+  await using dict = new NatsDict<string, number>(nats, "kept");
+  await dict.set("a", 1);
+  assertEquals(await dict.get("a"), 1);
+  front.cut();
+  // Also when the connection is made anew.
+  assertEquals([await dict.get("a"), nats.statistics().reconnects], [1, 1]);
+
+  const wrong = await assertRejects(
+    () => openNats({ servers, tls: { ...tls, caCerts: [stranger.cert] } }),
+    AuthenticationError,
+  );
+  assertStringIncludes(wrong.message, "nobody whom this side trusts vouches for it");
+  await assertRejects(
+    () => openNats({ servers, tls: { ...tls, serverName: "elsewhere.example" } }),
+    AuthenticationError,
+    "made out for",
+  );
+  // Each side waits for the other one to begin.
+  const { caCerts } = tls;
+  await assertRejects(
+    () => openNats({ servers, tls: { caCerts }, connectTimeoutMs: 200 }),
+    EngineUnavailableError,
+  );
+});
+
+leakTest("openNats() says that its certificate was refused, also before any greeting", async () => {
+  // It asks for a certificate, and there is none.
+  const { createServer } = await import("node:tls");
+  const { promise: listening, resolve } = Promise.withResolvers<void>();
+  const asking = { requestCert: true, rejectUnauthorized: true, ca: [authority.cert] };
+  const front = createServer({ ...serverPair, ...asking }, (socket) => socket.destroy());
+  front.listen(0, "127.0.0.1", resolve);
+  await listening;
+  const servers = `127.0.0.1:${(front.address() as { port: number }).port}`;
+  await assertRejects(
+    () => openNats({ servers, tls: { caCerts: [authority.cert], handshakeFirst: true } }),
+    AuthenticationError,
+    "the certificate of this side was refused",
+  );
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+  front.close(() => close());
+  await closed;
+});
+
+natsTest("openNats() refuses to begin with TLS where the server greets first", async () => {
+  await using server = await startNatsServer(tlsServer(serverPair));
+  const tls = { caCerts: [authority.cert], handshakeFirst: true };
+  await assertRejects(() => openNats({ servers: server.url, tls }), ProtocolError, "TLS");
+});
+
 // ---- Who is not there ----
 
 leakTest("openNats() tells a server that is not there from one that is none", async () => {
@@ -431,4 +489,38 @@ natsTest("a NatsConnection notices a server that is silent", async () => {
   await server.kill("SIGCONT");
   assert(await nats.waitConnected({ timeoutMs: 20_000 }));
   assertEquals(await dict.get("a"), 1);
+});
+
+natsTest("a NatsConnection begins anew at once when something throws that it calls", async () => {
+  await using server = await startNatsServer();
+  const source = new NatsSource({ servers: server.url });
+  const client = await source.open("try");
+  const { nc } = client;
+  const log = console.log;
+  // The client prints what was thrown.
+  console.log = () => {};
+  try {
+    nc.subscribe("here", {
+      callback() {
+        throw new Error("not ready for that");
+      },
+    });
+    nc.publish("here");
+    await until(() => client.reconnects === 1, "the connection to be made anew", 2_000);
+  } finally {
+    console.log = log;
+  }
+  assert(await client.whenConnected({ timeoutMs: 5_000 }));
+  await source.close();
+});
+
+leakTest("a NatsSource that is closed in a pause opens nothing any more", async () => {
+  const source = new NatsSource({ servers: `127.0.0.1:${freePort()}` });
+  const opening = source.open("try", { deadline: performance.now() + 10_000 });
+  const failing = assertRejects(() => opening, Error);
+  // Nobody listens there: that is known long before the pause is over.
+  await settle();
+  await source.close();
+  await failing;
+  await assertRejects(() => source.open("try"), ConnectionClosedError, "it is closed");
 });

@@ -1,5 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
-import { natsTest } from "../support/nats_server.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { EngineUnavailableError, serveTasks, TaskQueue } from "../../distributed/mod.ts";
+import { natsEngine } from "../../distributed/engines/nats_engine.ts";
+import { natsTest, startNatsServer } from "../support/nats_server.ts";
+import { assertPending } from "../support/settle.ts";
 import { openServer } from "./_nats_queues.ts";
 
 const TASKS = 300;
@@ -82,3 +85,45 @@ natsTest(
     assertEquals([await completing, await task.result({ timeoutMs: PATIENCE_MS })], [true, "kept"]);
   },
 );
+
+natsTest(
+  "serveTasks() on NATS waits for its server, at the start and later, and leaves without it",
+  async () => {
+    await using server = await startNatsServer();
+    const { url: servers } = server;
+    const jobs = { square: (n: number) => n * n };
+    const call = (n: number) => ({ name: "square", args: [n] });
+    await server.kill();
+    // Whoever goes tells of what it has done for as long as its lease lasts.
+    const settings = { leaseMs: 1_000 };
+    const leave = new AbortController();
+    const working = serveTasks({
+      engine: natsEngine({ servers, name: "worker" }, settings),
+      module: jobs,
+      concurrency: 2,
+      signal: leave.signal,
+    });
+    await assertPending(working);
+    await server.restart();
+    await using queue = new TaskQueue({
+      engine: natsEngine({ servers, name: "producer" }, settings),
+    });
+    const options = { timeoutMs: PATIENCE_MS };
+    assertEquals(await (await queue.put(call(3), { retries: 9 })).result(options), 9);
+    await server.restart();
+    assertEquals(await (await queue.put(call(4), { retries: 9 })).result(options), 16);
+    await server.kill();
+    leave.abort();
+    const begin = performance.now();
+    await working;
+    assert(performance.now() - begin < 5_000, "it waits for a server that is away");
+  },
+);
+
+natsTest("serveTasks() on NATS ends when there was no server for too long", async () => {
+  await using server = await startNatsServer();
+  await server.kill();
+  const engine = natsEngine({ servers: server.url });
+  const working = serveTasks({ engine, module: {}, reconnectMs: 100 });
+  await assertRejects(() => working, EngineUnavailableError, "could not be reached for 100 ms");
+});

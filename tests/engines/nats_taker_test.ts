@@ -6,7 +6,7 @@ import type { NatsLease } from "../../distributed/engines/_nats_lease.ts";
 import type { NatsQueue } from "../../distributed/engines/_nats_queue.ts";
 import { TaskTaker } from "../../distributed/engines/_nats_taker.ts";
 import { Gate } from "../support/gate.ts";
-import { settle } from "../support/settle.ts";
+import { assertPending, settle } from "../support/settle.ts";
 
 const FOREVER = { leaseMs: 60_000, signal: undefined, timeoutMs: Infinity } as const;
 
@@ -33,11 +33,18 @@ class Engine {
   readonly gates = new Map<string, Gate>();
   /** Deliveries that never become leases. */
   readonly refused = new Set<string>();
+  /** Called when the taker looks for delayed tasks. */
+  onLook: () => Promise<void> = () => Promise.resolve();
+  /** Called when the taker pauses, with what ends the pause. */
+  onPause: (signal: AbortSignal) => Promise<void> = () => settle();
+  readonly #client = { isConnected: true, servers: "nowhere", nc: {}, check() {} };
   readonly #inboxes: Callback[] = [];
   readonly #names = { tasks: "tasks", consumer: () => "t0" };
 
-  constructor({ prefetch = 1 }: { prefetch?: number } = {}) {
-    const nc = {
+  constructor(
+    { prefetch = 1, endlessMs = 0 }: { prefetch?: number; endlessMs?: number } = {},
+  ) {
+    this.#client.nc = {
       subscribe: (_: string, { callback }: { callback: Callback }) => {
         this.#inboxes.push(callback);
         return { unsubscribe() {}, drain: () => Promise.resolve() };
@@ -45,15 +52,18 @@ class Engine {
       publish() {},
     };
     const api = {
-      client: { isConnected: true, servers: "nowhere", nc },
+      client: this.#client,
       inbox: () => "inbox",
-      pause: () => settle(),
+      pause: (_: number, { signal }: { signal: AbortSignal }) => this.onPause(signal),
     };
     const queue = {
       api,
       names: this.#names,
       settings: { priorities: [0], leaseMs: FOREVER.leaseMs },
-      consumer: () => Promise.resolve({ num_pending: 0, num_ack_pending: 0 }),
+      consumer: async () => {
+        await this.onLook();
+        return { num_pending: 0, num_ack_pending: 0 };
+      },
       sweep: () => Promise.resolve(),
     } as unknown as NatsQueue;
     this.taker = new TaskTaker({
@@ -61,7 +71,17 @@ class Engine {
       begin: (message) => this.#begin(message.reply!),
       isClosed: () => false,
       checkCanCome: () => Promise.resolve(),
-    }, { prefetch, patienceMs: 0 });
+    }, { prefetch, patienceMs: 0, endlessMs });
+  }
+
+  /** Whether there is a connection. */
+  set isConnected(is: boolean) {
+    this.#client.isConnected = is;
+  }
+
+  /** How often tasks were asked for. */
+  get requests(): number {
+    return this.#inboxes.length;
   }
 
   /** What the leases are called that nobody has given back. */
@@ -80,6 +100,11 @@ class Engine {
   /** Answers a request with a task. */
   deliver(request: number, task: string): void {
     this.#inboxes[request]!(null, { reply: task } as Msg);
+  }
+
+  /** Answers the last request: nobody knows. */
+  deliverNobody(): void {
+    this.#inboxes.at(-1)!(null, { headers: { code: 503 } } as Msg);
   }
 
   /** Answers the last request: there is nothing. */
@@ -188,4 +213,90 @@ Deno.test("TaskTaker throws when nothing came in the time", async () => {
   engine.deliverNothing();
   await assertRejects(() => getting, QueueEmptyError);
   await engine.taker.close();
+});
+
+Deno.test("TaskTaker keeps no task when its getter leaves at any moment of the delivery", async () => {
+  for (let turns = 0; turns < 20; turns++) {
+    const engine = new Engine();
+    const gate = new Gate();
+    engine.gates.set("own", gate);
+    const leaving = new AbortController();
+    const { lease, request } = await engine.take({ signal: leaving.signal });
+    engine.deliver(request, "own");
+    await settle();
+    gate.open();
+    for (let turn = 0; turn < turns; turn++) await null;
+    leaving.abort();
+    const got = await lease.then(({ task }) => [task], () => []);
+    await settle();
+    assertEquals(engine.held, got, `left after ${turns} turns`);
+    await engine.taker.close();
+  }
+});
+
+Deno.test("TaskTaker.close() does not wait until the engine is back", async () => {
+  const engine = new Engine({ endlessMs: Infinity });
+  engine.onPause = (signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  engine.isConnected = false;
+  const { lease } = await engine.take();
+  await assertPending(lease);
+  await engine.taker.close();
+  await assertRejects(() => lease, EngineUnavailableError, "closed here");
+});
+
+Deno.test("TaskTaker asks for nothing when the connection is lost while it looks around", async () => {
+  const engine = new Engine({ endlessMs: Infinity });
+  engine.onLook = () => {
+    engine.isConnected = false;
+    return Promise.resolve();
+  };
+  const back = new Gate();
+  engine.onPause = () => back.wait();
+  const { lease } = await engine.take();
+  assertEquals(engine.requests, 0);
+  engine.isConnected = true;
+  back.open();
+  await settle();
+  engine.deliver(0, "a");
+  assertEquals((await lease).task, "a");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker waits for an engine that does not answer when it has all the time", async () => {
+  const engine = new Engine({ endlessMs: Infinity });
+  const { lease, request } = await engine.take();
+  engine.refused.add("a");
+  engine.deliver(request, "a");
+  for (let tries = 0; tries < 5; tries++) {
+    await settle();
+    engine.deliverNobody();
+  }
+  await assertPending(lease);
+  engine.deliver(engine.requests - 1, "b");
+  assertEquals((await lease).task, "b");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker gives an engine up that does not answer when its patience is over", async () => {
+  const engine = new Engine();
+  const { lease } = await engine.take();
+  engine.deliverNobody();
+  await assertRejects(() => lease, EngineUnavailableError, "not there at the moment");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker gives back what was fetched when it is closed meanwhile", async () => {
+  const engine = new Engine({ prefetch: 2 });
+  const gate = new Gate();
+  engine.gates.set("b", gate);
+  const { lease, request } = await engine.take();
+  engine.deliver(request, "a");
+  engine.deliver(request, "b");
+  await settle();
+  const closing = engine.taker.close();
+  gate.open();
+  await closing;
+  assertEquals((await lease).task, "a");
+  assertEquals(engine.held, ["a"]);
 });

@@ -237,6 +237,23 @@ natsTest(
   },
 );
 
+natsTest("NatsEngine keeps a dead letter that is as large as a task may be", async () => {
+  await using opened = await openServer();
+  const queue = opened.queue("all");
+  // The rest is for headers.
+  const text = "x".repeat(1_048_576 - 1_024 - 2);
+  const kept: string[] = [];
+  for (const message of ["a".repeat(2_000), "ü".repeat(2_000)]) {
+    const put = await queue.put(text);
+    assertEquals(await (await queue.get()).fail(new RangeError(message)), true);
+    await assertRejects(() => put.result(), RangeError);
+    const letter = (await queue.deadLetters.list()).at(-1)!;
+    assertEquals(letter.value, text);
+    kept.push(String(letter.error).slice(0, 24));
+  }
+  assertEquals(kept, ["Error: RangeError: aaaaa", "Error: It was too large"]);
+});
+
 natsTest("NatsEngine puts no dead letter again beside a task of the same name", async () => {
   await using opened = await openServer({ keepResultsMs: 100 });
   const queue = opened.queue("all");
@@ -347,6 +364,18 @@ natsTest(
     assertEquals((await other.get({})).id, "a");
   },
 );
+
+natsTest("NatsEngine is created by several programs at a time, and by one of them", async () => {
+  await using opened = await openServer();
+  for (let round = 0; round < 20; round++) {
+    const settings = { queue: `made-${round}` };
+    const [a, b, c] = ["a", "b", "c"].map((name) => opened.engine(`${name}${round}`, settings));
+    await Promise.all([a!.qsize(), b!.qsize(), c!.qsize()]);
+    await a!.put({ ...task, id: `task ${round}` }, undefined, {});
+    assertEquals(await b!.qsize(), 1);
+    await Promise.all([a, b, c].map((engine) => engine![Symbol.asyncDispose]()));
+  }
+});
 
 natsTest("NatsEngine.destroy() ends everybody who uses the queue", async () => {
   await using opened = await openServer();

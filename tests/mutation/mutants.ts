@@ -1,6 +1,7 @@
 import type { Mutant } from "./mutant.ts";
 import { coroutineMutants } from "./mutants/coroutine.ts";
 import { distributedMutants } from "./mutants/distributed.ts";
+import { engineMutants } from "./mutants/engines.ts";
 import { ipcMutants } from "./mutants/ipc.ts";
 import { processMutants } from "./mutants/process.ts";
 import { threadMutants } from "./mutants/thread.ts";
@@ -12,4 +13,5 @@ export const mutants: readonly Mutant[] = [
   ...threadMutants,
   ...processMutants,
   ...distributedMutants,
+  ...engineMutants,
 ];
