@@ -30,6 +30,8 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
   #resolvers: PromiseWithResolvers<T> | undefined;
   /** Whether somebody has asked how it ends, so that a failure is not news to be reported. */
   #isAsked = false;
+  /** Whether the failure of the promise is not news. */
+  #isQuiet = false;
   #leaving: (() => void)[] | undefined;
 
   /** @param pick Makes the result of those of the items. */
@@ -125,7 +127,7 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
   async get(options: WaitOptions = {}): Promise<T> {
     const settled = this.#settled();
     // Whether this wait takes long or not, the failure is not news any more.
-    settled.catch(() => {});
+    this.#silence();
     options.signal?.throwIfAborted();
     const leave = this.#state === PENDING ? waitForPool(this.#core) : undefined;
     try {
@@ -140,7 +142,7 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
   async wait(options: WaitOptions = {}): Promise<boolean> {
     this.#isAsked = true;
     // It may have failed before, and the runtime has not looked yet.
-    this.#promise?.catch(() => {});
+    this.#silence();
     options.signal?.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const tell = () => resolve(true);
@@ -170,7 +172,8 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
         try {
           this.#onSettled(scope.enter((reason) => void this.cancel(reason)));
         } catch (reason) {
-          this.#settled().catch(() => {});
+          this.#settled();
+          this.#silence();
           this.cancel(reason);
           return Promise.reject(reason);
         }
@@ -236,6 +239,13 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
     if (state.kind !== "pending") return this.#promise = Promise.reject(state.error);
     this.#resolvers = Promise.withResolvers<T>();
     return this.#promise = this.#resolvers.promise;
+  }
+
+  /** Once: the promise would keep a function of each time. */
+  #silence(): void {
+    if (this.#isQuiet || this.#promise === undefined) return;
+    this.#isQuiet = true;
+    this.#promise.catch(() => {});
   }
 
   #onSettled(leave: () => void): void {

@@ -44,6 +44,8 @@ export class PoolCore implements BatchOwner, Employer {
   /** Those that are neither in the queue nor held while they wait for their input or their consumer. */
   readonly #streams = new Set<Batch>();
   readonly #ended = Promise.withResolvers<void>();
+  /** The end, in whatever way. */
+  readonly #over: Promise<void>;
   #state: "open" | "closed" | "terminated" | "failed" = "open";
   /** How everything that was left was stopped. */
   #stopped: Stopped | undefined;
@@ -64,7 +66,7 @@ export class PoolCore implements BatchOwner, Employer {
       graceMs: DEFAULT_GRACE_MS,
       ...options,
     });
-    this.#ended.promise.catch(() => {});
+    this.#over = this.#ended.promise.catch(() => {});
     this.#staff.begin();
   }
 
@@ -244,8 +246,7 @@ export class PoolCore implements BatchOwner, Employer {
         "Cannot join the pool: it is open; close() or terminate() comes first",
       );
     }
-    const ended = this.#ended.promise.catch(() => {});
-    await waitWithin(ended, options, (timeoutMs) => {
+    await waitWithin(this.#over, options, (timeoutMs) => {
       const { queued, running } = this.figures;
       throw new TimeoutError(
         `Cannot join the pool: ${queued} calls are queued and ${running} are running ` +

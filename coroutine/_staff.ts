@@ -45,6 +45,8 @@ export class Staff implements HandOwner {
   readonly #idle: Hand[] = [];
   readonly #ending = new Set<Promise<boolean>>();
   readonly #making = new Set<Promise<boolean>>();
+  /** The promise that they are made: one for all who wait for it. */
+  #made: Promise<void> | undefined;
   /** Asked to end in an orderly way. */
   readonly #leaving = new Set<Runner>();
   #starting = 0;
@@ -67,8 +69,14 @@ export class Staff implements HandOwner {
   }
 
   /** Waits until no runner is being made. */
-  async made(): Promise<void> {
+  made(): Promise<void> {
+    if (this.#starting === 0) return Promise.resolve();
+    return this.#made ??= this.#untilMade();
+  }
+
+  async #untilMade(): Promise<void> {
     while (this.#starting > 0) await Promise.all([...this.#making]);
+    this.#made = undefined;
   }
 
   /** Makes the first runners. */

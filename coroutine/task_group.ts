@@ -85,6 +85,8 @@ export class TaskGroup {
   #reason: CancelledError | undefined;
   #bodyScope: Scope | undefined;
   #emptied: PromiseWithResolvers<void> | undefined;
+  /** The same for those who join: one for all, since each would stay with it. */
+  #joined: Promise<boolean> | undefined;
 
   /**
    * Runs a block of code, and waits for the tasks that it spawns in the group.
@@ -165,9 +167,8 @@ export class TaskGroup {
     while (this.#tasks.size > 0) {
       const { promise } = this.#emptied ??= Promise.withResolvers();
       const timeoutMs = Math.max(0, deadline - performance.now());
-      if (!await waitWithin(promise.then(() => true), { signal, timeoutMs }, () => false)) {
-        return false;
-      }
+      const joined = this.#joined ??= promise.then(() => true);
+      if (!await waitWithin(joined, { signal, timeoutMs }, () => false)) return false;
     }
     this.#throwErrors();
     return true;
@@ -287,7 +288,7 @@ export class TaskGroup {
     }
     if (this.#tasks.size === 0) {
       this.#emptied?.resolve();
-      this.#emptied = undefined;
+      this.#emptied = this.#joined = undefined;
     }
   }
 

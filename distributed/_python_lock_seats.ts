@@ -97,7 +97,7 @@ class Owner implements PythonOwner {
 export class PythonLockState {
   owner: Owner | undefined;
   /** The calls of those who want it for the first time, by who they are. */
-  readonly acquiring = new Map<string, Promise<unknown>>();
+  readonly acquiring = new Map<string, Promise<boolean>>();
 }
 
 /** A lock that its owner can acquire again. Python is asked for it once: it would take each connection for another. */
@@ -136,13 +136,13 @@ async function acquireAgain(
       return ACQUIRED;
     }
     // Another call for the same owner: when that one has it, so has this one.
-    const other = state.acquiring.get(key)?.then(() => true, () => true);
+    const other = state.acquiring.get(key);
     if (other === undefined) break;
     const { signal } = turn;
     if (!await waitWithin(other, { signal, timeoutMs: left() }, () => false)) return 0;
   }
   const acquired = acquireOwned(turn, state, mine, key, left());
-  state.acquiring.set(key, acquired);
+  state.acquiring.set(key, acquired.then(() => true, () => true));
   try {
     return await acquired;
   } finally {

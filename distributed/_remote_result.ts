@@ -10,6 +10,7 @@ type State = "pending" | "succeeded" | "failed" | "cancelled";
 export class RemoteResult<T> implements AsyncResult<T> {
   readonly #promise: Promise<T>;
   readonly #end = new AbortController();
+  #ended: Promise<boolean> | undefined;
   #state: State = "pending";
 
   /**
@@ -53,7 +54,7 @@ export class RemoteResult<T> implements AsyncResult<T> {
   cancel(reason?: unknown): boolean {
     if (this.ready() || this.#end.signal.aborted) return false;
     // Whoever cancels it need not ask how it ended.
-    this.#promise.catch(() => {});
+    void this.#over();
     this.#end.abort(
       reason instanceof CancelledError ? reason : new CancelledError(
         "The call was cancelled",
@@ -65,7 +66,7 @@ export class RemoteResult<T> implements AsyncResult<T> {
 
   async get(options: WaitOptions = {}): Promise<T> {
     // Whether this wait takes long or not, the failure is not news any more.
-    this.#promise.catch(() => {});
+    void this.#over();
     options.signal?.throwIfAborted();
     return await waitWithin(this.#promise, options, (timeoutMs) => {
       throw new TimeoutError(`Cannot get the result: it is not there after ${timeoutMs} ms`);
@@ -73,9 +74,9 @@ export class RemoteResult<T> implements AsyncResult<T> {
   }
 
   async wait(options: WaitOptions = {}): Promise<boolean> {
-    const ended = this.#promise.then(() => true, () => true);
+    const over = this.#over();
     options.signal?.throwIfAborted();
-    return await waitWithin(ended, options, () => false);
+    return await waitWithin(over, options, () => false);
   }
 
   then<A = T, B = never>(
@@ -83,6 +84,11 @@ export class RemoteResult<T> implements AsyncResult<T> {
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#awaited().then(onFulfilled, onRejected);
+  }
+
+  /** The end, in whatever way: whoever asks for it is told of the failure, if there is one. */
+  #over(): Promise<boolean> {
+    return this.#ended ??= this.#promise.then(() => true, () => true);
   }
 
   /** A promise of the result, whose wait cancels the call when the waiting task is cancelled. */

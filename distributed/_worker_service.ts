@@ -2,6 +2,7 @@ import { runAttempt } from "../coroutine/_attempt.ts";
 import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { pourOut } from "../coroutine/_pour_out.ts";
 import type { ValueSink } from "../coroutine/_runner.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import type { BasePool, PoolGenerator } from "../coroutine/base_pool.ts";
 import { QueueShutDownError } from "../coroutine/errors.ts";
 import { errorToWire } from "./_task_wire.ts";
@@ -240,20 +241,16 @@ export class WorkerService {
       await runAttempt(attempt, () => pool.apply(pour, [], { signal }));
       return pushValues(run.reports, 1, [undefined]);
     }
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    stopped.catch(() => {});
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     const generator = target as PoolGenerator<unknown[], unknown>;
     const options = { signal, lookAhead: 1 };
     const values = runAttempt(attempt, () => pool.stream(generator, args, options), trace);
-    try {
+    for await (const value of values) {
       // The answer comes when the pool has room for the next one.
-      for await (const value of values) await Promise.race([send(value), stopped]);
-      pushValues(run.reports, 1, [undefined]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
+      const sent = send(value);
+      sent.catch(() => {});
+      await waitWithin(sent, { signal }, () => {});
     }
+    pushValues(run.reports, 1, [undefined]);
   }
 }
 

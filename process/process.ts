@@ -103,6 +103,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
   readonly #daemon: boolean;
   readonly #result = Promise.withResolvers<Awaited<ReturnType<F>>>();
   readonly #exited = Promise.withResolvers<void>();
+  /** The same for those who join: one for all, since each would stay with it. */
+  #joined: Promise<boolean> | undefined;
   #child: FamilyChild | undefined;
   /** What the child was given, and may never take. */
   readonly #passing = new Passing();
@@ -265,8 +267,8 @@ export class Process<F extends TargetFunction = TargetFunction> implements Async
    */
   async join(options: WaitOptions = {}): Promise<boolean> {
     this.#checkStarted("join");
-    const ended = this.#exited.promise.then(() => true);
-    return await keepAlive(waitWithin(ended, options, () => false));
+    const joined = this.#joined ??= this.#exited.promise.then(() => true);
+    return await keepAlive(waitWithin(joined, options, () => false));
   }
 
   /**

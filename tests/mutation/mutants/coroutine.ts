@@ -257,4 +257,14 @@ export const coroutineMutants: readonly Mutant[] = [
       "      () => {},\n",
     ],
   ]),
+  ...mutantsOf("coroutine/_follow.ts", ["coroutine/wait_within"], [
+    [
+      "who leaves a promise stays with it",
+      "void followers.delete(follower);",
+      "void followers.has(follower);",
+    ],
+  ]),
+  ...mutantsOf("coroutine/_wait_within.ts", ["coroutine/wait_within"], [
+    ["a wait that is given up stays with its promise", "    leave();\n", ""],
+  ]),
 ];

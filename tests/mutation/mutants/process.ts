@@ -95,4 +95,11 @@ export const processMutants: readonly Mutant[] = [
       "const why = !isFatal && signal === null && exitCode === -1 ?",
     ],
   ]),
+  ...mutantsOf("process/fork.ts", ["process/fork"], [
+    [
+      "what a forked child has not taken is not taken back",
+      "      passing.recall();\n      return processDeath({",
+      "      return processDeath({",
+    ],
+  ]),
 ];
