@@ -9,8 +9,9 @@ import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { encode } from "../ipc/_encoding.ts";
+import { Passing } from "../ipc/_passing.ts";
 import { ownModule } from "../ipc/_run_by_name.ts";
-import { FamilyChild } from "./_family_child.ts";
+import { FamilyChild, type FamilyChildOptions } from "./_family_child.ts";
 // Only the type: children load it. Without any import `deno pack` would not know that it is a module.
 import type * as forkedChild from "./_forked_child.ts";
 import { forks } from "./_forks.ts";
@@ -110,19 +111,27 @@ export async function fork(options: ForkOptions = {}): Promise<number> {
     throw new TypeError(`Cannot fork: "state" must be an object, got ${String(given)}`);
   }
   const fields = given === undefined ? undefined : { ...given };
-  encode([fields]);
-  resolvePermissions(permissions);
+  const passing = new Passing();
   const isReplay = forks.calls < forks.replay.length;
-  if (!isReplay) checkForkable();
+  try {
+    passing.collect(() => encode([fields]));
+    resolvePermissions(permissions);
+    if (!isReplay) checkForkable();
+  } catch (error) {
+    passing.recall();
+    throw error;
+  }
+  // The one that takes it was made by the parent.
+  if (isReplay) passing.recall();
   const turn = forks.calls++;
   if (isReplay) return await replay(turn, given);
   // In a process that was forked, the calls before this one may still wait for their states.
   if (forks.parent !== undefined) await keepAlive(forks.parent.released);
   const states = [...Array.from({ length: turn }, (_, i) => forks.states[i]), fields];
   try {
-    const child = spawnFork({ ...options, permissions }, states);
+    const child = spawnFork({ ...options, permissions }, states, passing);
     forks.answers[turn] = child.pid;
-    await awaitChild(child, states, options);
+    await awaitChild(child, () => begin(child, states, passing), options);
     return child.pid;
   } catch (error) {
     forks.answers[turn] = error instanceof Error
@@ -175,10 +184,11 @@ function checkForkable(): void {
 function spawnFork(
   options: ForkOptions & { permissions: Permissions },
   states: readonly unknown[],
+  passing: Passing,
 ): FamilyChild {
   const { permissions, env, config, executable } = options;
   const turn = states.length - 1;
-  const child: FamilyChild = new FamilyChild({
+  const familyOptions: FamilyChildOptions = {
     spawn: {
       program: {
         mainModule: Deno.mainModule,
@@ -199,15 +209,24 @@ function spawnFork(
     permissions,
     given: states,
     isBackground: false,
-    onEnd: (status) =>
-      processDeath({
+    onEnd: (status) => {
+      passing.recall();
+      return processDeath({
         name: "The child",
         pid: child.pid,
         status,
         before: `it came to call ${turn + 1} of fork()`,
         memoryLimitMb: undefined,
-      }),
-  });
+      });
+    },
+  };
+  let child: FamilyChild;
+  try {
+    child = passing.collect(() => new FamilyChild(familyOptions));
+  } catch (error) {
+    passing.recall();
+    throw error;
+  }
   forks.children.set(child.pid, child);
   void child.exited.then(() => {
     const { ended } = forks;
@@ -220,11 +239,11 @@ function spawnFork(
 /** Waits until the child has come to the call, and kills it when the caller does not want to wait. */
 async function awaitChild(
   child: FamilyChild,
-  states: readonly unknown[],
+  begin: () => Promise<void>,
   options: WaitOptions,
 ): Promise<void> {
   let settled = false;
-  const begun = begin(child, states).finally(() => settled = true);
+  const begun = begin().finally(() => settled = true);
   begun.catch(() => {});
   try {
     await keepAlive(waitWithin(begun, options, (timeoutMs) => {
@@ -243,11 +262,15 @@ async function awaitChild(
   }
 }
 
-async function begin(child: FamilyChild, states: readonly unknown[]): Promise<void> {
+async function begin(
+  child: FamilyChild,
+  states: readonly unknown[],
+  passing: Passing,
+): Promise<void> {
   const { session, root } = await child.arrived;
   try {
     await session.call(root, "prepare", []);
-    await session.call(root, "become", [states]);
+    await passing.collect(() => session.call(root, "become", [states]));
   } catch (error) {
     if (!session.isClosed) throw error;
     throw await child.death;

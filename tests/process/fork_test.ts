@@ -163,6 +163,20 @@ leakTest("fork() kills a child that does not come to the call in time", async ()
   }
 });
 
+leakTest("fork() takes back the ends of pipes that its child has not taken", async () => {
+  for (
+    const [how, ...expected] of [
+      ["ends before the call", "ProcessDiedError"],
+      ["is not started", "NotCapable"],
+      ["ends after the call", "a child"],
+      ["takes it", "a child", "taken"],
+    ]
+  ) {
+    const { lines, code, stderr } = await run("pipe", [how!]);
+    assertEquals([...lines, code, stderr], [...expected, "EofError", 0, ""], how);
+  }
+});
+
 // Orphans
 
 leakTest("fork(): no child outlives a parent that is killed", async () => {
