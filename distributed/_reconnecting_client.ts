@@ -8,6 +8,7 @@ import { ConnectionLostError } from "../ipc/errors.ts";
 import { countDown } from "./_count_down.ts";
 import { type ManagerClient, NativeClient } from "./_manager_client.ts";
 import { Reconnector, type ReconnectorOptions } from "./_reconnector.ts";
+import { waitInCall } from "./_wait_in_call.ts";
 
 /** What a lasting proxy stands for: what was asked for, and what the manager has lent for it last. */
 interface Lasting {
@@ -70,8 +71,10 @@ export class ReconnectingClient implements ManagerClient, Caller {
     let sent = args;
     if (what.client !== this.#connection.present()) {
       const since = performance.now();
-      await this.#restore(what, waitOf(args, options));
-      sent = shorten(args, performance.now() - since);
+      const { wait, isSure } = waitInCall(object.methods, method, args);
+      const { signal = wait.signal, timeoutMs = wait.timeoutMs } = options;
+      await this.#restore(what, { signal, timeoutMs });
+      if (isSure && wait.timeoutMs !== undefined) sent = shorten(args, performance.now() - since);
     }
     const { client, proxy } = what;
     return await this.#using(client, () => callTarget(targetOf(proxy), method, sent, options));
@@ -169,20 +172,8 @@ export class ReconnectingClient implements ManagerClient, Caller {
   }
 }
 
-/** The time limit and the signal of a call. */
-function waitOf(args: readonly unknown[], options: CallOptions): WaitOptions {
-  const last = (args.at(-1) ?? {}) as { signal?: unknown; timeoutMs?: unknown };
-  const inner = {
-    signal: last.signal instanceof AbortSignal ? last.signal : undefined,
-    timeoutMs: typeof last.timeoutMs === "number" ? last.timeoutMs : undefined,
-  };
-  const { signal = inner.signal, timeoutMs = inner.timeoutMs } = options;
-  return { signal, timeoutMs };
-}
-
 /** Takes the time that has been waited from the time limit of a call. */
 function shorten(args: readonly unknown[], waitedMs: number): readonly unknown[] {
-  const last = args.at(-1) as { timeoutMs?: unknown } | undefined | null;
-  if (typeof last?.timeoutMs !== "number") return args;
-  return [...args.slice(0, -1), { ...last, timeoutMs: Math.max(0, last.timeoutMs - waitedMs) }];
+  const last = args.at(-1) as WaitOptions;
+  return [...args.slice(0, -1), { ...last, timeoutMs: Math.max(0, last.timeoutMs! - waitedMs) }];
 }

@@ -326,7 +326,9 @@ export class BaseManager implements AsyncDisposable {
    * With the option `retry` it tries again when nobody is there, or the name of the host is not known yet, now and
    * whenever the connection is lost:
    *
-   * - It tries while a call waits. Calls that are made meanwhile wait, within their own `timeoutMs` and `signal`.
+   * - It tries while a call waits. Calls that are made meanwhile wait, within their own `timeoutMs` and `signal`. A
+   *   `timeoutMs` arrives shorter by that time when it is known to be a time limit: of a method of queues, locks, events
+   *   or results that waits, or beside a `signal`. Any other argument arrives as it is.
    * - Calls that were in flight reject with a `ConnectionLostError`, since they may have been done.
    * - Proxies of what was asked for by its name go on: the next call asks the manager again, for the same name with
    *   the same arguments. A manager that was started anew makes a new object of it. Whatever else came over the lost

@@ -180,12 +180,22 @@ export const distributedMutants: readonly Mutant[] = [
   ]),
   ...mutantsOf(
     "distributed/_reconnecting_client.ts",
-    ["distributed/retry", "distributed/retry_calls", "faults/manager_restart"],
+    [
+      "distributed/retry",
+      "distributed/retry_calls",
+      "distributed/retry_wait_options",
+      "faults/manager_restart",
+    ],
     [
       [
         "a time limit begins anew with a new connection",
-        "      sent = shorten(args, performance.now() - since);\n",
+        "      if (isSure && wait.timeoutMs !== undefined) sent = shorten(args, performance.now() - since);\n",
         "",
+      ],
+      [
+        "data is shortened as if it were a time limit",
+        "      if (isSure && wait.timeoutMs",
+        "      if (wait.timeoutMs",
       ],
       [
         "what a client made on an old connection is used on a new one",
@@ -213,6 +223,27 @@ export const distributedMutants: readonly Mutant[] = [
       "a worker whose inner worker died tells a failure",
       '[this.#options.isDeath(error) ? "lost" : "error", index',
       '["error", index',
+    ],
+  ]),
+  ...mutantsOf("distributed/_task_manager_engine.ts", ["distributed/task_unreadable"], [
+    [
+      "a task that cannot be read stays with its worker",
+      '    await this.tell("fail", [token, errorToWire(why), true, UNREAD_DELAY_MS]);\n',
+      "",
+    ],
+  ]),
+  ...mutantsOf("distributed/_python_guest.ts", ["distributed/python_stalled"], [
+    [
+      "the end of the server waits for what never ends",
+      "await waitWithin(this.closed, { timeoutMs: CLOSE_LIMIT_MS, signal: NEVER }, () => {});",
+      "await this.closed;",
+    ],
+  ]),
+  ...mutantsOf("distributed/_python_link.ts", ["distributed/python_late"], [
+    [
+      "what Python makes too late is not given back",
+      '(made) => this.#decref(this.#describe("", made).id)',
+      "() => {}",
     ],
   ]),
 ];
