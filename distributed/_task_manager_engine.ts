@@ -1,6 +1,11 @@
 import { LONGEST_TIMER_MS } from "../coroutine/_check_timeout.ts";
 import { runOutsideTasks } from "../coroutine/_current_scope.ts";
-import { QueueEmptyError, TimeoutError } from "../coroutine/errors.ts";
+import {
+  CancelledError,
+  QueueEmptyError,
+  QueueShutDownError,
+  TimeoutError,
+} from "../coroutine/errors.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Caller, targetOf } from "../ipc/_proxy.ts";
 import type { RemoteObject, Session } from "../ipc/_session.ts";
@@ -8,6 +13,7 @@ import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
 import { presentProxy } from "./_reconnecting_client.ts";
 import { StopNotice } from "./_task_stop_notice.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
+import { type PackedLeaseForm, unpack } from "./_worker_wire.ts";
 import type {
   DeadLetter,
   EngineGetOptions,
@@ -28,6 +34,9 @@ const LONG_MS = 20;
 
 /** How much later than asked for an answer may come. */
 const ANSWER_MS = 10_000;
+
+/** When a task that could not be read here is tried again: not here at once, before others have come for it. */
+const UNREAD_DELAY_MS = 1_000;
 
 /** A result on its way. */
 interface Result {
@@ -52,6 +61,7 @@ export class ManagerEngine implements TaskEngine {
   /** What was told of leases that are on their way. */
   readonly #early = new Map<number, { readonly reason: unknown }>();
   #newest = 0;
+  #asks = 0;
   /** How many tasks are fetched at a time. */
   readonly #prefetch: number;
   /** Fetched, and not taken yet. */
@@ -136,22 +146,68 @@ export class ManagerEngine implements TaskEngine {
         const leftMs = Math.max(0, end - performance.now());
         const sliceMs = Math.min(leftMs, SLICE_MS);
         const max = Math.ceil(this.#prefetch / this.#getting);
+        const ask = ++this.#asks;
         try {
-          const forms = await this.#call("get", [{ timeoutMs: sliceMs, leaseMs, max }], {
+          const forms = await this.#call("get", [{ timeoutMs: sliceMs, leaseMs, max, ask }], {
             signal,
             timeoutMs: sliceMs,
           }) as LeaseForm[];
           return this.#take(forms);
         } catch (error) {
           if (error instanceof QueueEmptyError && leftMs > sliceMs) continue;
-          // A task that cannot be sent was the next one. It has failed, and there may be others.
-          if (error instanceof TypeError) continue;
+          if (
+            error instanceof QueueEmptyError || error instanceof QueueShutDownError ||
+            error instanceof EngineUnavailableError || error instanceof ConnectionClosedError ||
+            error instanceof CancelledError || signal?.aborted === true
+          ) throw error;
+          const readable = await runOutsideTasks(() => this.#takeReadable(ask));
+          if (readable instanceof RemoteLease) return readable;
+          // A task that cannot be sent or read was the next one. It has failed, and there may be others.
+          if (readable === "all have failed" || error instanceof TypeError) continue;
           throw error;
         }
       }
     } finally {
       this.#getting--;
     }
+  }
+
+  /**
+   * Takes what came and could not be read as a whole, because of one of its values. The task whose value it is has
+   * failed here, which counts as an attempt: what nobody can read ends, what others can read goes to them.
+   */
+  async #takeReadable(ask: number): Promise<RemoteLease | "all have failed" | "none came"> {
+    let given: (LeaseForm | PackedLeaseForm)[];
+    try {
+      given = await this.#call("get", [{ timeoutMs: 0, again: ask }]) as typeof given;
+    } catch (error) {
+      // A manager of an older version took it for a question for other tasks.
+      if (error instanceof QueueEmptyError || error instanceof TypeError) return "none came";
+      throw error;
+    }
+    if (given.length === 0) return "none came";
+    const forms: LeaseForm[] = [];
+    for (const form of given) {
+      if (!("packed" in form)) forms.push(form);
+      else if (form.packed === null) await this.tell("release", [form.lease]);
+      else {
+        try {
+          forms.push({ ...form, value: unpack(form.packed) });
+        } catch (error) {
+          await this.#failUnread(form.lease, error);
+        }
+      }
+    }
+    return forms.length === 0 ? "all have failed" : this.#take(forms);
+  }
+
+  async #failUnread(token: number, error: unknown): Promise<void> {
+    const why = new TypeError(`Cannot take the task: a worker cannot read it (${error})`, {
+      cause: error,
+    });
+    await this.tell("fail", [token, errorToWire(why), true, UNREAD_DELAY_MS]);
+    this.#newest = Math.max(this.#newest, token);
+    this.#early.delete(token);
   }
 
   /** Takes the first of what was fetched; the others wait here, though not for long. */

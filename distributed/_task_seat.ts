@@ -6,6 +6,7 @@ import { encode } from "../ipc/_encoding.ts";
 import { createHolder, type HeldLease } from "./_task_record.ts";
 import type { TaskStore } from "./_task_store.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
+import { pack, type PackedLeaseForm } from "./_worker_wire.ts";
 import { readTrace } from "./_telemetry.ts";
 import type { EngineTask, TaskWatcher } from "./engine.ts";
 
@@ -19,6 +20,16 @@ interface GetForm {
   timeoutMs?: number | undefined;
   leaseMs?: number | undefined;
   max?: number | undefined;
+  /** A number of the borrower's, by which it can ask for the same once more. */
+  ask?: number | undefined;
+  /** It could not read what it was given for that number. */
+  again?: number | undefined;
+}
+
+/** A lease that a borrower has. */
+interface Taken {
+  readonly lease: HeldLease;
+  readonly ask: number | undefined;
 }
 
 /**
@@ -30,7 +41,7 @@ export class TaskSeat implements Seat {
   readonly #store: TaskStore;
   readonly #leaseMs: number;
   readonly #holder = createHolder(`client ${++borrowers}`);
-  readonly #leases = new Map<number, HeldLease>();
+  readonly #leases = new Map<number, Taken>();
   readonly #watchers = new Map<string, TaskWatcher>();
   readonly #listener = new Waiters<void>();
   #events: TaskEvent[] = [];
@@ -43,7 +54,8 @@ export class TaskSeat implements Seat {
     this.#store = store;
     this.#leaseMs = leaseMs;
     store.addHolder(this.#holder);
-    const held = (token: unknown): HeldLease | undefined => this.#leases.get(token as number);
+    const held = (token: unknown): HeldLease | undefined =>
+      this.#leases.get(token as number)?.lease;
     this.methods = {
       settings: () => ({ leaseMs }),
       introduce: (_call, worker: { name: string; concurrency: number }) => {
@@ -153,8 +165,12 @@ export class TaskSeat implements Seat {
 
   // Taking
 
-  #get(call: LentCall, options: GetForm): Delivery<LeaseForm[]> | Promise<Delivery<LeaseForm[]>> {
-    const { leaseMs = this.#leaseMs, max = 1 } = options;
+  #get(
+    call: LentCall,
+    options: GetForm,
+  ): Delivery<LeaseForm[]> | Promise<Delivery<LeaseForm[]>> | PackedLeaseForm[] {
+    if (options.again !== undefined) return this.#again(options.again);
+    const { leaseMs = this.#leaseMs, max = 1, ask } = options;
     const timeoutMs = checkTimeout(options.timeoutMs);
     if (!Number.isInteger(leaseMs) || leaseMs < 1) {
       throw new RangeError(`Cannot get a task: "leaseMs" must be 1 or more, got ${leaseMs}`);
@@ -164,16 +180,31 @@ export class TaskSeat implements Seat {
     }
     const request = { holder: this.#holder, leaseMs };
     const first = this.#store.tryTake(request);
-    if (first !== undefined) return this.#deliver(first, request, max);
+    if (first !== undefined) return this.#deliver(first, request, { max, ask });
     this.#store.checkCanCome();
     const wait = { timeoutMs, signal: timeoutMs === 0 ? undefined : call.signal };
-    return this.#store.take(request, wait).then((lease) => this.#deliver(lease, request, max));
+    return this.#store.take(request, wait).then((lease) =>
+      this.#deliver(lease, request, { max, ask })
+    );
+  }
+
+  /** What a borrower was given and holds, with each value by itself. */
+  #again(asked: number): PackedLeaseForm[] {
+    return [...this.#leases].filter(([, { ask }]) => ask === asked).map(([token, { lease }]) => {
+      const { value, ...form } = formOf(token, lease);
+      try {
+        return { ...form, packed: pack(value) };
+      } catch {
+        // It can be sent as a part of an answer alone.
+        return { ...form, packed: null };
+      }
+    });
   }
 
   #deliver(
     first: HeldLease,
     request: { holder: HeldLease["holder"]; leaseMs: number },
-    max: number,
+    { max, ask }: { max: number; ask: number | undefined },
   ): Delivery<LeaseForm[]> {
     const leases = [first];
     while (leases.length < max) {
@@ -183,17 +214,13 @@ export class TaskSeat implements Seat {
     }
     const forms: LeaseForm[] = leases.map((lease) => {
       const token = ++this.#tokens;
-      this.#leases.set(token, lease);
+      this.#leases.set(token, { lease, ask });
       lease.stop.listener = (reason) => {
         if (this.#left) return;
         this.#tell(["stop", token, errorToWire(reason)]);
       };
       lease.onClosed = () => this.#leases.delete(token);
-      const { task } = lease.record;
-      const { attempt, leaseMs } = lease;
-      const { id, value, trace } = task;
-      const form = { lease: token, id, value, attempt, leaseMs };
-      return trace === undefined ? form : { ...form, trace };
+      return formOf(token, lease);
     });
     // A call that was cancelled has taken nothing. But when the connection is gone, the borrower may have had them
     // and died of one: then they are lost with the seat, which is left within this turn, and cost an attempt.
@@ -238,6 +265,12 @@ export class TaskSeat implements Seat {
       },
     );
   }
+}
+
+function formOf(token: number, { record, attempt, leaseMs }: HeldLease): LeaseForm {
+  const { id, value, trace } = record.task;
+  const form = { lease: token, id, value, attempt, leaseMs };
+  return trace === undefined ? form : { ...form, trace };
 }
 
 /** In place of an error: the wait was as long as it may be. */

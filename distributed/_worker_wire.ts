@@ -1,8 +1,13 @@
 import { decode, encode } from "../ipc/_encoding.ts";
-import { errorToWire } from "./_task_wire.ts";
+import { errorToWire, type LeaseForm } from "./_task_wire.ts";
 
 /** A value that is encoded once, where it is made, and decoded where it is used: what is between only keeps it. */
 export type Packed = readonly [encoding: number, payload: string | Uint8Array];
+
+/** A lease whose value can be read by itself; `null` for one that cannot be sent so. */
+export interface PackedLeaseForm extends Omit<LeaseForm, "value"> {
+  readonly packed: Packed | null;
+}
 
 const encoder = new TextEncoder();
 
