@@ -84,6 +84,11 @@ export class PythonConnection {
     return await exchanged;
   }
 
+  /** The program need not go on for the answer that it waits for. */
+  unref(): void {
+    this.#stream.unref();
+  }
+
   /** Closes it. A request that waits for its answer fails. */
   close(): void {
     this.#isClosed = true;

@@ -1,4 +1,5 @@
 import { Delivery } from "../coroutine/_lending.ts";
+import { waitWithin } from "../coroutine/_wait_within.ts";
 import { IncomingCall } from "../ipc/_call.ts";
 import type { FrameStream } from "../ipc/_frame_stream.ts";
 import type { PromptStream, PythonArrival, PythonGuest } from "../ipc/_python_door.ts";
@@ -22,6 +23,12 @@ const PROTOCOL_4 = 4;
 
 /** How long a peer may take nothing of an answer before it counts as gone. */
 const STALL_LIMIT_MS = 60_000;
+
+/** How long the end of the server waits for one who takes nothing, and for what runs to end. Python's waits for nobody. */
+const CLOSE_LIMIT_MS = 1_000;
+
+/** The signal of what nobody gives up. */
+const NEVER = new AbortController().signal;
 
 /** What a connection needs of the server. */
 export interface GuestHost {
@@ -78,8 +85,9 @@ export class Guest implements PythonGuest {
     this.closed = this.#serve(first);
   }
 
+  /** Closes the connection in order. */
   async close(): Promise<void> {
-    const stalled = setTimeout(() => this.#stream.close(), STALL_LIMIT_MS);
+    const stalled = setTimeout(() => this.#stream.close(), CLOSE_LIMIT_MS);
     try {
       await this.#stream.flushed();
     } catch {
@@ -87,7 +95,8 @@ export class Guest implements PythonGuest {
     }
     clearTimeout(stalled);
     this.#stream.close();
-    await this.closed;
+    // What makes an object may never end.
+    await waitWithin(this.closed, { timeoutMs: CLOSE_LIMIT_MS, signal: NEVER }, () => {});
   }
 
   async #serve(first: Uint8Array): Promise<void> {

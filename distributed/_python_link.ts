@@ -96,6 +96,8 @@ export class PythonLink implements ManagerClient, Caller {
   readonly #adopted = new Map<number, { leave(): Promise<void>; released(): void }>();
   readonly #unreleased: string[] = [];
   readonly #releasing = new Set<Promise<void>>();
+  /** What is still to come although nobody waits for it any more, and is given back then. */
+  readonly #late = new Set<Promise<void>>();
   /** The proxies of the message that is being read: their references are still to be taken. */
   #arrived: Target[] = [];
   #lastId = 0;
@@ -132,7 +134,7 @@ export class PythonLink implements ManagerClient, Caller {
     for (const name of names) {
       try {
         const sent = plan?.args ?? args;
-        const made = await this.#request("create", [name, ...sent], {}, plan?.keywords);
+        const made = await this.#make([name, ...sent], plan?.keywords);
         return this.#lend(this.#describe(name, made), plan?.facts);
       } catch (error) {
         // It is not registered under this name.
@@ -157,7 +159,7 @@ export class PythonLink implements ManagerClient, Caller {
       waitWithin<unknown>(left, { timeoutMs: RELEASE_LIMIT_MS }, () => {})
     );
     for (const id of [...this.#targets.keys()]) this.#release(id);
-    const released = Promise.all(this.#releasing);
+    const released = Promise.all(this.#late).then(() => Promise.all(this.#releasing));
     await runOutsideTasks(() =>
       waitWithin<unknown>(released, { timeoutMs: RELEASE_LIMIT_MS }, () => {})
     );
@@ -208,7 +210,10 @@ export class PythonLink implements ManagerClient, Caller {
         return undefined;
       }
       // Nobody waits for its end. One that is made of slices ends soon, and is taken back.
-      if (plan.slices === undefined) state.connection?.close();
+      const { connection } = state;
+      if (target.lending.has(plan.name)) {
+        this.#giveBackLate(running, connection, (value) => this.#giveBackLent(value));
+      } else if (plan.slices === undefined) connection?.close();
       throw error;
     }
   }
@@ -373,6 +378,36 @@ export class PythonLink implements ManagerClient, Caller {
     }
   }
 
+  /** Has the server make an object. */
+  async #make(
+    args: readonly unknown[],
+    keywords: Readonly<Record<string, unknown>> = {},
+  ): Promise<unknown> {
+    const request = this.#write(null, "create", args, keywords);
+    const connection = await this.#connect();
+    const making = runOutsideTasks(() => this.#exchange(connection, request, STEPS.create))
+      .finally(() => this.#drop(connection));
+    try {
+      return await waitWithin(making, {}, () => undefined);
+    } catch (error) {
+      this.#giveBackLate(making, connection, (made) => this.#decref(this.#describe("", made).id));
+      throw error;
+    }
+  }
+
+  /** Gives back what comes for one who does not wait for it any more: the server would keep it for ever. */
+  #giveBackLate<T>(
+    coming: Promise<T>,
+    connection: PythonConnection | undefined,
+    giveBack: (value: T) => unknown,
+  ): void {
+    connection?.unref();
+    // When it has failed, there is nothing to give back.
+    const late = coming.then(giveBack).then(() => {}, () => {})
+      .finally(() => this.#late.delete(late));
+    this.#late.add(late);
+  }
+
   async #connect(options: WaitOptions = {}, isFirst = false): Promise<PythonConnection> {
     let connection: PythonConnection;
     await this.#door.acquire({ signal: options.signal });
@@ -403,7 +438,18 @@ export class PythonLink implements ManagerClient, Caller {
       this.#drop(connection);
     }
     target.waiting.clear();
-    this.#unreleased.push(target.id);
+    this.#decref(target.id);
+  }
+
+  /** Gives back what a method has lent, if it is that. */
+  #giveBackLent(value: unknown): void {
+    if (typeof value !== "object" || value === null) return;
+    const lent = this.#options.adopter?.bare(value) ?? value;
+    if (this.#proxies.has(lent)) void (lent as AsyncDisposable)[Symbol.asyncDispose]();
+  }
+
+  #decref(id: string): void {
+    this.#unreleased.push(id);
     if (this.#releasing.size >= MOST_RELEASES) return;
     const releasing = runOutsideTasks(() => this.#releaseAll())
       .finally(() => this.#releasing.delete(releasing));
