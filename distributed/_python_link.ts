@@ -2,12 +2,11 @@ import { checkTimeout } from "../coroutine/_check_timeout.ts";
 import { currentScope, runOutsideTasks } from "../coroutine/_current_scope.ts";
 import { waitWithin } from "../coroutine/_wait_within.ts";
 import { TimeoutError } from "../coroutine/errors.ts";
-import { Semaphore } from "../coroutine/semaphore.ts";
 import type { WaitOptions } from "../coroutine/wait_options.ts";
 import { type Caller, makeProxy } from "../ipc/_proxy.ts";
 import { RemoteObject } from "../ipc/_session.ts";
 import { formatAddress } from "../ipc/address.ts";
-import { ConnectionClosedError, ConnectionLostError, ProtocolError } from "../ipc/errors.ts";
+import { ConnectionClosedError, ProtocolError } from "../ipc/errors.ts";
 import type { ManagerClient } from "./_manager_client.ts";
 import { toError } from "./_pickle_errors.ts";
 import { PickleReader } from "./_pickle_reader.ts";
@@ -22,7 +21,8 @@ import {
   type PythonCall,
   type PythonTarget,
 } from "./_python_calls.ts";
-import { PythonConnection, type PythonConnectOptions } from "./_python_connection.ts";
+import type { PythonConnection, PythonConnectOptions } from "./_python_connection.ts";
+import { PythonConnections } from "./_python_connections.ts";
 import { giveIteration } from "./_python_iteration.ts";
 import { toPythonName } from "./_python_names.ts";
 import { lendingOf, methodsOf, PROXY_TYPES } from "./_python_proxy_types.ts";
@@ -30,9 +30,6 @@ import { PythonReferences, type ReferenceStep } from "./_python_references.ts";
 import type { PythonFacts } from "./_python_sync_kinds.ts";
 import { remoteTraceback } from "./_python_traceback.ts";
 import { PyTuple } from "./python_types.ts";
-
-/** So many connections are kept although nothing goes on. */
-const MOST_IDLE = 16;
 
 /**
  * How long a wait lasts on the server before it is begun anew. Python's server goes on waiting for a client that is
@@ -48,9 +45,6 @@ const WAKE_MS = 50;
 
 /** How long giving references back may take when the client closes. */
 const RELEASE_LIMIT_MS = 1_000;
-
-/** So many connections are opened at a time: of more than 16, Python 3.12 and older leave some without an answer. */
-const MOST_OPENING = 8;
 
 /** So many references are given back at a time. */
 const MOST_RELEASES = 8;
@@ -88,9 +82,7 @@ export class PythonLink implements ManagerClient, Caller {
   readonly #targets = new Map<number, Target>();
   readonly #proxies = new WeakMap<object, Target>();
   readonly #dropped = new FinalizationRegistry<number>((id) => this.#release(id));
-  readonly #idle: PythonConnection[] = [];
-  readonly #open = new Set<PythonConnection>();
-  readonly #door = new Semaphore(MOST_OPENING);
+  readonly #connections: PythonConnections;
   readonly #references: PythonReferences;
   /** What is to be done when a proxy is given back for which a handle stands. */
   readonly #adopted = new Map<number, { leave(): Promise<void>; released(): void }>();
@@ -106,6 +98,10 @@ export class PythonLink implements ManagerClient, Caller {
   constructor(options: PythonLinkOptions) {
     this.#options = options;
     this.#peer = formatAddress(options.address);
+    this.#connections = new PythonConnections(options, async (connection) => {
+      const name = `Deno-${Deno.pid}`;
+      await this.#exchange(connection, this.#write(null, "accept_connection", [name], {}));
+    });
     this.#references = PythonReferences.of(this.#peer);
     this.#reader = new PickleReader({
       dicts: "object",
@@ -165,7 +161,7 @@ export class PythonLink implements ManagerClient, Caller {
     );
     this.#isClosed = true;
     this.#references.leave();
-    for (const connection of this.#open) connection.close();
+    this.#connections.close();
   }
 
   /** Calls a method of an object of the server. */
@@ -292,9 +288,9 @@ export class PythonLink implements ManagerClient, Caller {
     const request = this.#write(target.id, name, args, kwds);
     const { exposed, holders, typeid, waiting } = target;
     const isHeld = HELD.has(name) && holders.length > 0;
-    const connection = isHeld ? holders.at(-1)! : await this.#connection();
+    const connection = isHeld ? holders.at(-1)! : await this.#connections.take();
     if (state.isGivenUp) {
-      if (!isHeld) this.#giveBack(connection);
+      if (!isHeld) this.#connections.giveBack(connection);
       throw new ConnectionClosedError("The call was given up before it was sent");
     }
     state.connection = connection;
@@ -312,7 +308,7 @@ export class PythonLink implements ManagerClient, Caller {
         target.lending.has(name) ? "take" : undefined,
       );
     } catch (error) {
-      if (!isHeld) this.#giveBack(connection);
+      if (!isHeld) this.#connections.giveBack(connection);
       throw error;
     } finally {
       state.connection = undefined;
@@ -324,37 +320,11 @@ export class PythonLink implements ManagerClient, Caller {
       holders.push(connection);
     } else if (isHeld && name === "release") {
       holders.splice(holders.lastIndexOf(connection), 1);
-      this.#giveBack(connection);
+      this.#connections.giveBack(connection);
     } else if (!isHeld) {
-      this.#giveBack(connection);
+      this.#connections.giveBack(connection);
     }
     return value;
-  }
-
-  async #connection(): Promise<PythonConnection> {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (!idle.isClosed) return idle;
-      this.#open.delete(idle);
-    }
-    const connection = await this.#connect();
-    try {
-      const name = `Deno-${Deno.pid}`;
-      await this.#exchange(connection, this.#write(null, "accept_connection", [name], {}));
-    } catch (error) {
-      this.#drop(connection);
-      throw error;
-    }
-    return connection;
-  }
-
-  #giveBack(connection: PythonConnection): void {
-    if (connection.isClosed || this.#idle.length >= MOST_IDLE) this.#drop(connection);
-    else this.#idle.push(connection);
-  }
-
-  #drop(connection: PythonConnection): void {
-    this.#open.delete(connection);
-    connection.close();
   }
 
   // Requests that have a connection of their own
@@ -367,14 +337,14 @@ export class PythonLink implements ManagerClient, Caller {
   ): Promise<unknown> {
     const request = this.#write(null, name, args, keywords);
     const isFirst = name === "dummy";
-    const connection = await this.#connect(options, isFirst);
+    const connection = await this.#connections.open({ ...options, isFirst });
     try {
       const exchanged = this.#exchange(connection, request, STEPS[name]);
       return await waitWithin(exchanged, options, (timeoutMs) => {
         throw new TimeoutError(`${this.#peer} did not answer within ${timeoutMs} ms`);
       });
     } finally {
-      this.#drop(connection);
+      this.#connections.drop(connection);
     }
   }
 
@@ -384,9 +354,9 @@ export class PythonLink implements ManagerClient, Caller {
     keywords: Readonly<Record<string, unknown>> = {},
   ): Promise<unknown> {
     const request = this.#write(null, "create", args, keywords);
-    const connection = await this.#connect();
+    const connection = await this.#connections.open();
     const making = runOutsideTasks(() => this.#exchange(connection, request, STEPS.create))
-      .finally(() => this.#drop(connection));
+      .finally(() => this.#connections.drop(connection));
     try {
       return await waitWithin(making, {}, () => undefined);
     } catch (error) {
@@ -408,24 +378,6 @@ export class PythonLink implements ManagerClient, Caller {
     this.#late.add(late);
   }
 
-  async #connect(options: WaitOptions = {}, isFirst = false): Promise<PythonConnection> {
-    let connection: PythonConnection;
-    await this.#door.acquire({ signal: options.signal });
-    try {
-      connection = await PythonConnection.open(this.#options, options);
-    } catch (error) {
-      if (isFirst || !(error instanceof Deno.errors.ConnectionRefused)) throw error;
-      throw new ConnectionLostError(`Lost the connection to ${this.#peer}: nobody listens there`, {
-        cause: error,
-      });
-    } finally {
-      this.#door.release();
-    }
-    this.#open.add(connection);
-    if (this.#isClosed) connection.close();
-    return connection;
-  }
-
   // References
 
   #release(id: number): void {
@@ -435,7 +387,7 @@ export class PythonLink implements ManagerClient, Caller {
     this.#adopted.get(id)?.released();
     this.#adopted.delete(id);
     for (const connection of [...target.holders.splice(0), ...target.waiting]) {
-      this.#drop(connection);
+      this.#connections.drop(connection);
     }
     target.waiting.clear();
     this.#decref(target.id);

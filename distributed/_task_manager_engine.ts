@@ -13,7 +13,7 @@ import { ConnectionClosedError, ConnectionLostError } from "../ipc/errors.ts";
 import { presentProxy } from "./_reconnecting_client.ts";
 import { StopNotice } from "./_task_stop_notice.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
-import { type PackedLeaseForm, unpack } from "./_worker_wire.ts";
+import { type Packed, type PackedEvent, type PackedLeaseForm, unpack } from "./_worker_wire.ts";
 import type {
   DeadLetter,
   EngineGetOptions,
@@ -177,19 +177,11 @@ export class ManagerEngine implements TaskEngine {
    * failed here, which counts as an attempt: what nobody can read ends, what others can read goes to them.
    */
   async #takeReadable(ask: number): Promise<RemoteLease | "all have failed" | "none came"> {
-    let given: (LeaseForm | PackedLeaseForm)[];
-    try {
-      given = await this.#call("get", [{ timeoutMs: 0, again: ask }]) as typeof given;
-    } catch (error) {
-      // A manager of an older version took it for a question for other tasks.
-      if (error instanceof QueueEmptyError || error instanceof TypeError) return "none came";
-      throw error;
-    }
+    const given = await this.#call("get", [{ timeoutMs: 0, again: ask }]) as PackedLeaseForm[];
     if (given.length === 0) return "none came";
     const forms: LeaseForm[] = [];
     for (const form of given) {
-      if (!("packed" in form)) forms.push(form);
-      else if (form.packed === null) await this.tell("release", [form.lease]);
+      if (form.packed === null) await this.tell("release", [form.lease]);
       else {
         try {
           forms.push({ ...form, value: unpack(form.packed) });
@@ -404,12 +396,28 @@ export class ManagerEngine implements TaskEngine {
         for (const event of events as TaskEvent[]) this.#onEvent(event);
       } catch (error) {
         if (this.#over.signal.aborted) return;
-        // Silence: the next one may be answered. Or a result that cannot be sent, which has failed by now.
-        if (error instanceof TimeoutError || error instanceof TypeError) continue;
-        return this.#lost();
+        // Silence: the next one may be answered.
+        if (error instanceof TimeoutError) continue;
+        if (error instanceof ConnectionLostError || !await this.#hearAgain()) return this.#lost();
       }
     }
     this.#isListening = false;
+  }
+
+  /**
+   * Hears what came and could not be read as a whole, because of one of its values: a result that cannot be read is a
+   * failure. There is nothing when it could not be sent, and has failed by now.
+   *
+   * @returns Whether there was an answer.
+   */
+  async #hearAgain(): Promise<boolean> {
+    try {
+      const events = await this.#call("events", [{ again: true }]) as PackedEvent[];
+      for (const [kind, about, packed] of events) this.#onEvent(readPacked(kind, about, packed));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #onEvent(event: TaskEvent): void {
@@ -461,6 +469,19 @@ export class ManagerEngine implements TaskEngine {
     const watchers = [...this.#watchers.values()].flat();
     this.#watchers.clear();
     for (const watcher of watchers) watcher.ended({ state: "failed", error });
+  }
+}
+
+/** An event of which the value may be such as cannot be read. */
+function readPacked(kind: TaskEvent[0], about: TaskEvent[1], packed: Packed | null): TaskEvent {
+  try {
+    if (packed === null) throw new TypeError("it cannot be sent by itself");
+    return [kind, about, unpack(packed)] as unknown as TaskEvent;
+  } catch (error) {
+    if (kind === "progress") return [kind, about as string, undefined];
+    const what = kind === "done" ? "the result" : "the error";
+    const why = new TypeError(`Cannot read ${what} of the task: ${error}`, { cause: error });
+    return [kind === "done" ? "failed" : kind, about, errorToWire(why)] as unknown as TaskEvent;
   }
 }
 

@@ -6,7 +6,7 @@ import { encode } from "../ipc/_encoding.ts";
 import { createHolder, type HeldLease } from "./_task_record.ts";
 import type { TaskStore } from "./_task_store.ts";
 import { errorFromWire, errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
-import { pack, type PackedLeaseForm } from "./_worker_wire.ts";
+import { pack, type Packed, type PackedEvent, type PackedLeaseForm } from "./_worker_wire.ts";
 import { readTrace } from "./_telemetry.ts";
 import type { EngineTask, TaskWatcher } from "./engine.ts";
 
@@ -24,6 +24,13 @@ interface GetForm {
   ask?: number | undefined;
   /** It could not read what it was given for that number. */
   again?: number | undefined;
+}
+
+/** What a borrower sends when it asks for events. */
+interface EventsForm {
+  timeoutMs?: number | undefined;
+  /** It could not read what it was told last. */
+  again?: boolean | undefined;
 }
 
 /** A lease that a borrower has. */
@@ -45,6 +52,8 @@ export class TaskSeat implements Seat {
   readonly #watchers = new Map<string, TaskWatcher>();
   readonly #listener = new Waiters<void>();
   #events: TaskEvent[] = [];
+  /** What has arrived last, until the next is asked for. */
+  #told: readonly TaskEvent[] = [];
   /** Those who want to know that what they told has arrived. */
   #onTaken: (() => void)[] = [];
   #tokens = 0;
@@ -76,7 +85,7 @@ export class TaskSeat implements Seat {
       release: (_call, token) => held(token)?.release() ?? false,
       touch: (_call, tokens: unknown[]) => tokens.map((token) => held(token)?.touch() ?? false),
       progress: (_call, token, value) => held(token)?.progress(value),
-      events: (call, wait?: WaitOptions) => this.#take(call, wait),
+      events: (call, options?: EventsForm) => this.#take(call, options ?? {}),
       cancel: (_call, id: string, reason) => store.cancel(id, reason),
       qsize: () => store.size,
       join: (call, wait?: WaitOptions) =>
@@ -192,12 +201,7 @@ export class TaskSeat implements Seat {
   #again(asked: number): PackedLeaseForm[] {
     return [...this.#leases].filter(([, { ask }]) => ask === asked).map(([token, { lease }]) => {
       const { value, ...form } = formOf(token, lease);
-      try {
-        return { ...form, packed: pack(value) };
-      } catch {
-        // It can be sent as a part of an answer alone.
-        return { ...form, packed: null };
-      }
+      return { ...form, packed: packIfPossible(value) };
     });
   }
 
@@ -238,9 +242,11 @@ export class TaskSeat implements Seat {
     if (this.#events.length === 1) this.#listener.first()?.grant();
   }
 
-  #take(call: LentCall, wait: WaitOptions | undefined): unknown {
+  #take(call: LentCall, options: EventsForm): unknown {
+    if (options.again === true) return this.#told.map(packEvent);
+    this.#told = [];
     if (this.#events.length > 0) return this.#deliverEvents();
-    const timeoutMs = checkTimeout(wait?.timeoutMs);
+    const timeoutMs = checkTimeout(options.timeoutMs);
     if (timeoutMs === 0) return [];
     const told = this.#listener.wait(undefined, { timeoutMs, signal: call.signal }, () => LATE);
     return told.then(() => this.#deliverEvents(), (error) => {
@@ -256,7 +262,10 @@ export class TaskSeat implements Seat {
     this.#onTaken = [];
     return new Delivery(
       events,
-      () => onTaken.forEach((taken) => taken()),
+      () => {
+        this.#told = events;
+        for (const taken of onTaken) taken();
+      },
       () => {
         // Before those that came meanwhile.
         this.#events.unshift(...events.map(carriable));
@@ -271,6 +280,19 @@ function formOf(token: number, { record, attempt, leaseMs }: HeldLease): LeaseFo
   const { id, value, trace } = record.task;
   const form = { lease: token, id, value, attempt, leaseMs };
   return trace === undefined ? form : { ...form, trace };
+}
+
+/** Some values can be sent as a part of an answer alone. */
+function packIfPossible(value: unknown): Packed | null {
+  try {
+    return pack(value);
+  } catch {
+    return null;
+  }
+}
+
+function packEvent([kind, about, value]: TaskEvent): PackedEvent {
+  return [kind, about, packIfPossible(value)];
 }
 
 /** In place of an error: the wait was as long as it may be. */

@@ -1,5 +1,5 @@
 import { decode, encode } from "../ipc/_encoding.ts";
-import { errorToWire, type LeaseForm } from "./_task_wire.ts";
+import { errorToWire, type LeaseForm, type TaskEvent } from "./_task_wire.ts";
 
 /** A value that is encoded once, where it is made, and decoded where it is used: what is between only keeps it. */
 export type Packed = readonly [encoding: number, payload: string | Uint8Array];
@@ -8,6 +8,13 @@ export type Packed = readonly [encoding: number, payload: string | Uint8Array];
 export interface PackedLeaseForm extends Omit<LeaseForm, "value"> {
   readonly packed: Packed | null;
 }
+
+/** An event whose value can be read by itself; `null` for none, and for one that cannot be sent so. */
+export type PackedEvent = readonly [
+  kind: TaskEvent[0],
+  about: TaskEvent[1],
+  packed: Packed | null,
+];
 
 const encoder = new TextEncoder();
 

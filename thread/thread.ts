@@ -132,7 +132,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
   readonly #control = new Int32Array(new SharedArrayBuffer(4));
   readonly #ready = Promise.withResolvers<void>();
   readonly #result = Promise.withResolvers<Awaited<ReturnType<F>>>();
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<true>();
   #worker: StartedWorker | undefined;
   #ident: number | undefined;
   #exception: unknown;
@@ -291,7 +291,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
    */
   async join(options: WaitOptions = {}): Promise<boolean> {
     this.#checkStarted("join");
-    return await this.#wait(this.#ended.promise.then(() => true), options, () => false);
+    return await this.#wait(this.#ended.promise, options, () => false);
   }
 
   /**
@@ -453,7 +453,7 @@ export class Thread<F extends TargetFunction = TargetFunction> implements AsyncD
       removeThread(ident);
       state.children.delete(ended);
       this.#die(this.#control[0] === 0 ? "it was closed from within" : "it was terminated");
-      this.#ended.resolve();
+      this.#ended.resolve(true);
       this.#options[INTERNALS]?.onEnded?.();
     });
     if (!this.#daemon) state.children.add(ended);

@@ -53,7 +53,7 @@ export interface TimerOptions<A extends unknown[]> {
 export class Timer<A extends unknown[] = []> implements Disposable {
   readonly #delayMs: number;
   readonly #call: () => unknown;
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<true>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #state: "new" | "started" | "ended" = "new";
 
@@ -114,7 +114,7 @@ export class Timer<A extends unknown[] = []> implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#state = "ended";
-    this.#ended.resolve();
+    this.#ended.resolve(true);
   }
 
   /**
@@ -138,7 +138,7 @@ export class Timer<A extends unknown[] = []> implements Disposable {
     if (this.#state === "new") {
       throw new InvalidStateError("Cannot join the timer: it was not started");
     }
-    return await waitWithin(this.#ended.promise.then(() => true), options, () => false);
+    return await waitWithin(this.#ended.promise, options, () => false);
   }
 
   /** The same as `cancel`. */
@@ -151,7 +151,7 @@ export class Timer<A extends unknown[] = []> implements Disposable {
     try {
       await this.#call();
       this.#state = "ended";
-      this.#ended.resolve();
+      this.#ended.resolve(true);
     } catch (error) {
       this.#state = "ended";
       this.#ended.reject(error);

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { BaseManager, type TaskHandle, TaskQueue } from "../../distributed/mod.ts";
 import { setPortable } from "../../ipc/_portable.ts";
 import { guard } from "../support/guard.ts";
@@ -106,3 +106,45 @@ leakTest(
     assertEquals(await Promise.all([0, 2, 4].map((n) => tasks[n]!.result())), [1, 2, 3]);
   },
 );
+
+for (const why of [TypeError, RangeError]) {
+  leakTest(
+    `TaskHandle.result() rejects when the result cannot be read, with a ${why.name}`,
+    async () => {
+      Sealed.readFails = Infinity;
+      Sealed.whyNot = why;
+      await using served = await serve(1);
+      const { queue, workers: [producer] } = served;
+      const reports: unknown[] = [];
+      const onProgress = (value: unknown): void => void reports.push(value);
+      const [before, sealed, after] = [
+        await producer!.put("before"),
+        await producer!.put("sealed", { onProgress }),
+        await producer!.put("after"),
+      ];
+      const results = Promise.allSettled([before.result(), sealed.result(), after.result()]);
+      const leases = [await queue.get(), await queue.get(), await queue.get()];
+      // In one turn: they are told in one message.
+      void leases[1]!.progress(new Sealed());
+      for (const lease of leases) {
+        void lease.complete(lease.value === "sealed" ? new Sealed() : lease.value);
+      }
+      const [one, two, three] = await guard(results, () => "the ends of three tasks");
+      assertEquals([one, three], [
+        { status: "fulfilled", value: "before" },
+        { status: "fulfilled", value: "after" },
+      ]);
+      assertEquals(two.status, "rejected");
+      const { reason } = two as PromiseRejectedResult;
+      assertInstanceOf(reason, TypeError);
+      assertStringIncludes(reason.message, "Cannot read the result of the task");
+      assertInstanceOf(reason.cause, why);
+      assertEquals(reports, [undefined]);
+      assertEquals((await queue.statistics()).done, 3);
+      // It listens as before.
+      const next = await producer!.put("next");
+      await (await queue.get()).complete("read");
+      assertEquals(await guard(next.result(), () => "the next result"), "read");
+    },
+  );
+}
