@@ -71,19 +71,18 @@ export function startGuarded(
   program: string | URL,
   start: () => Deno.ChildProcess,
 ): { child: Deno.ChildProcess; guarded: Promise<void> } {
-  // First, so that a failure is that of the caller.
-  if (reaper === undefined) {
-    reaper = startReaper(program);
-    tellAll(reaper);
-  }
+  const child = start();
+  pids.add(child.pid);
+  if (reaper !== undefined) return { child, guarded: tell(reaper, `+${child.pid}\n`) };
   try {
-    const child = start();
-    pids.add(child.pid);
-    return { child, guarded: tell(reaper, `+${child.pid}\n`) };
+    reaper = startReaper(program);
   } catch (error) {
-    if (pids.size === 0) endReaper();
+    // It would not be ended whatever happens, and has not begun.
+    pids.delete(child.pid);
+    child.kill("SIGKILL");
     throw error;
   }
+  return { child, guarded: tellAll(reaper) };
 }
 
 /**
@@ -133,15 +132,15 @@ function replaceReaper(): void {
   if (pids.size === 0) return;
   try {
     reaper = startReaper(program);
-    tellAll(reaper);
+    void tellAll(reaper);
   } catch {
     // The permission was given up, or the system has no room for it: the next child tries again.
   }
 }
 
 /** Tells a new one of the children that there are. */
-function tellAll(to: Reaper): void {
-  if (pids.size > 0) void tell(to, [...pids].map((pid) => `+${pid}\n`).join(""));
+function tellAll(to: Reaper): Promise<void> {
+  return tell(to, [...pids].map((pid) => `+${pid}\n`).join(""));
 }
 
 /** A reaper that cannot be told has died, and the next one is told of all. */

@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
@@ -16,6 +17,7 @@ import {
   ProcessDiedError,
   type ProcessOptions,
 } from "../../process/mod.ts";
+import { startGuarded } from "../../process/_reaper.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending } from "../support/settle.ts";
 import { startProgram } from "../support/child_program.ts";
@@ -112,6 +114,20 @@ leakTest("Process.start() rejects when the program is not deno", async () => {
   const error = await assertRejects(() => child.start(), ProcessDiedError);
   assertEquals([error.exitCode, error.signal], [1, null]);
 }, { ignore: Deno.build.os === "windows" });
+
+leakTest("startGuarded() starts nothing when the child cannot be started", () => {
+  // Also those that have just ended.
+  const children = () =>
+    [...Deno.readDirSync("/proc/self/task")].map(({ name }) =>
+      Deno.readTextFileSync(`/proc/self/task/${name}/children`)
+    ).join("");
+  const before = children();
+  const start = () => {
+    throw new Error("there is no such program");
+  };
+  assertThrows(() => startGuarded(Deno.execPath(), start), Error, "no such program");
+  assertEquals(children(), before);
+}, { ignore: Deno.build.os !== "linux" });
 
 // Arguments that cannot be carried
 

@@ -57,7 +57,7 @@ export const processMutants: readonly Mutant[] = [
     ["children of one who was killed live on", '    Deno.kill(pid, "SIGKILL");\n', ""],
     [
       "a reaper that was killed knows of nobody",
-      "    tellAll(reaper);\n  } catch {",
+      "    void tellAll(reaper);\n  } catch {",
       "  } catch {",
     ],
     ["a reaper is never sent home", "  if (pids.size === 0) endReaper();\n  else if", "  if"],
