@@ -63,6 +63,8 @@ natsTest(
         return value * value;
       }, { concurrency: LANES, signal: leave.signal })
     );
+    // When the test fails before, it is told why it did.
+    for (const work of working) work.catch(() => {});
 
     const killing = midRun.then(async () => {
       const name = await leaderOf(cluster, `MH_${QUEUE}_tasks`);

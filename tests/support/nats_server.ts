@@ -10,6 +10,10 @@ const REQUIRE = "MANYHANDS_REQUIRE_NATS";
 
 const POLL_MS = 20;
 const START_TRIES = 5;
+
+/** A cluster that is not ready after so long is made anew, in milliseconds. */
+const CLUSTER_READY_MS = 10_000;
+
 const CONFIG_FILE = "nats.conf";
 const LOG_FILE = "nats.log";
 
@@ -71,6 +75,21 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
 
 /** Starts a cluster, and waits until it has a leader and all its nodes follow. */
 export async function startNatsCluster(options: NatsClusterOptions = {}): Promise<NatsCluster> {
+  for (let tries = 1;; tries++) {
+    const cluster = await prepareCluster(options);
+    try {
+      await Promise.all(cluster.nodes.map((node) => node.start()));
+      await cluster.ready(CLUSTER_READY_MS);
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      // Nodes that meet in the moment of their first election may never agree on how many they are.
+      if (tries === START_TRIES) throw error;
+    }
+  }
+}
+
+async function prepareCluster(options: NatsClusterOptions): Promise<NatsCluster> {
   const { size = 3, ...common } = options;
   const routePorts = Array.from({ length: size }, () => freePort());
   const routes = routePorts.map((port) => `nats://127.0.0.1:${port}`).join(", ");
@@ -79,15 +98,7 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
     const config = `${common.config ?? ""}\n${cluster}`;
     return NatsServer.prepare(`n${index + 1}`, { ...common, config }, { clusterSize: size });
   }));
-  const cluster = new NatsCluster(nodes);
-  try {
-    await Promise.all(nodes.map((node) => node.start()));
-    await Promise.all(nodes.map((node) => node.ready()));
-  } catch (error) {
-    await cluster[Symbol.asyncDispose]();
-    throw error;
-  }
-  return cluster;
+  return new NatsCluster(nodes);
 }
 
 /** A server that was started here. */
