@@ -30,6 +30,8 @@ export interface Delivered {
   readonly leaseMs: number;
   /** Whether something may be kept of it beside the task. */
   readonly isAgain: boolean;
+  /** How often the connection had been made anew when it came. */
+  readonly reconnects: number;
 }
 
 /** The answer of a producer to a report. */
@@ -214,9 +216,9 @@ export class NatsLease implements EngineLease {
         await queue.bury(action, this.task, outcome.error, this.attempt);
       }
       const endMs = this.#untilMs;
-      await queue.api.confirm(action, this.#delivered.reply, "+ACK", { endMs });
+      await queue.confirmEnd(action, this.task, this.#delivered, { endMs });
       if (this.#delivered.isAgain || this.#cancelled !== undefined) {
-        await queue.forget(action, this.id);
+        await queue.forget(action, this.id, { endMs });
       }
     } catch (error) {
       if (!(error instanceof EngineUnavailableError)) throw error;

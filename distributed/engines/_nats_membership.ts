@@ -141,6 +141,7 @@ export class NatsMembership implements LeaseHost {
   /** Makes a lease of what was delivered; nothing when the task is not to run now. */
   async #begin(message: Msg, leaseMs: number): Promise<NatsLease | undefined> {
     const action = "Cannot get a task";
+    const { reconnects } = this.queue.api.client;
     const { delivered, seq } = readDelivery(message.reply!);
     const reply = message.reply!;
     const kept = { subject: message.subject, seq, headers: headersOf(message), body: message.data };
@@ -192,9 +193,8 @@ export class NatsMembership implements LeaseHost {
     }
     if (isAgain && attempt > 1) this.#presence.count("redelivered");
     this.#leases.get(task.id)?.lose(takenError(task.id, attempt - 1));
-    const lease = new NatsLease(this, task, value, { reply, attempt, free, leaseMs, isAgain }, {
-      self: this.#self,
-    });
+    const place = { reply, attempt, free, leaseMs, isAgain, reconnects };
+    const lease = new NatsLease(this, task, value, place, { self: this.#self });
     this.#leases.set(task.id, lease);
     return lease;
   }

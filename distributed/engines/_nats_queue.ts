@@ -22,6 +22,7 @@ import {
   type KeptDeadLetter,
   type KeptTask,
   MESSAGE_ID,
+  nameOf,
   outcomeForm,
   type PutPlace,
   readDeadLetter,
@@ -178,6 +179,35 @@ export class NatsQueue {
     return await this.api.call<ConsumerInfo>(action, `CONSUMER.INFO.${tasks}.${name}`);
   }
 
+  /**
+   * Confirms the delivery of a task that has ended. Over another connection than it came by it is looked first whether
+   * its number means the same task yet: a server that was killed may have forgotten it, and counts on from there.
+   *
+   * @param lease The delivery, and how often the connection had been made anew when it came.
+   */
+  async confirmEnd(
+    action: string,
+    task: KeptTask,
+    lease: { reply: string; reconnects: number },
+    options: TryOptions,
+  ): Promise<void> {
+    const { client } = this.api;
+    await this.api.trying(action, options, async () => {
+      if (client.reconnects !== lease.reconnects && !await this.#isStill(action, task)) return;
+      await client.nc.request(lease.reply, "+ACK", { timeout: this.api.tryMs });
+    });
+  }
+
+  async #isStill(action: string, { id, seq }: KeptTask): Promise<boolean> {
+    try {
+      return (await this.taskAt(action, seq))?.id === id;
+    } catch (error) {
+      // An account with few rights leaves it to whoever is handed the task again.
+      if (error instanceof AuthenticationError) return false;
+      throw error;
+    }
+  }
+
   /** Takes a task that has ended out of the queue. */
   async drop(action: string, { kind, level, seq }: KeptTask): Promise<void> {
     const reply = replyTo(this.names.tasks, this.names.consumer(kind, level), seq);
@@ -248,7 +278,7 @@ export class NatsQueue {
         if (!name.startsWith("Nats-")) headers.set(name, value);
       }
       // Several may come to this at a time.
-      headers.set(MESSAGE_ID, `rescue.${task.seq}`);
+      headers.set(MESSAGE_ID, `rescue.${nameOf(task)}`);
       try {
         await this.api.store(action, message.subject, message.body, { headers });
       } catch (error) {
@@ -289,7 +319,7 @@ export class NatsQueue {
     by: string,
     options: TryOptions = {},
   ): Promise<boolean> {
-    const { headers, body } = this.#outcomeForm(action, outcome, { by, seq: task.seq });
+    const { headers, body } = this.#outcomeForm(action, outcome, { by, task });
     const subject = this.names.outcome(task.producer, task.id);
     for (;;) {
       try {
@@ -309,7 +339,7 @@ export class NatsQueue {
   #outcomeForm(
     action: string,
     outcome: TaskOutcome,
-    ender: { by: string; seq: number },
+    ender: { by: string; task: Pick<KeptTask, "id" | "seq"> },
   ): { headers: MsgHdrs; body: Uint8Array } {
     const form = outcomeForm(outcome, ender);
     if (outcome.state === "done") this.checkSize(action, form.body.length);
@@ -346,7 +376,7 @@ export class NatsQueue {
     const room = Math.max(0, this.#mostBytes - task.body.length);
     const headers = deadLetterHeaders(task, { error, attempts, room });
     // The number of the task: one that was put again, and has failed again, is another one.
-    headers.set(MESSAGE_ID, `${task.seq}`);
+    headers.set(MESSAGE_ID, nameOf(task));
     await this.api.store(action, this.names.deadLetter(task.id), task.body, { headers });
   }
 
@@ -399,10 +429,10 @@ export class NatsQueue {
   }
 
   /** A task has ended: nothing is kept of it beside its outcome. */
-  async forget(action: string, id: string): Promise<void> {
+  async forget(action: string, id: string, options?: TryOptions): Promise<void> {
     await this.#ifAllowed("forget", async () => {
-      await this.#purge(action, this.names.state, this.names.free(id));
-      await this.#purge(action, this.names.state, this.names.cancelled(id));
+      await this.#purge(action, this.names.state, this.names.free(id), options);
+      await this.#purge(action, this.names.state, this.names.cancelled(id), options);
     });
   }
 
@@ -410,8 +440,13 @@ export class NatsQueue {
     return await this.api.find(action, this.names.state, { last_by_subj: subject });
   }
 
-  async #purge(action: string, stream: string, filter: string): Promise<void> {
-    await this.api.call(action, `STREAM.PURGE.${stream}`, { filter });
+  async #purge(
+    action: string,
+    stream: string,
+    filter: string,
+    options?: TryOptions,
+  ): Promise<void> {
+    await this.api.call(action, `STREAM.PURGE.${stream}`, { filter }, options);
   }
 
   // The whole

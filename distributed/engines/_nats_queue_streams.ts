@@ -38,6 +38,12 @@ const DUPLICATE_MS = 120_000;
 /** So many calls of `get` may wait at a time, for tasks of each priority. */
 const MOST_WAITING = 16_384;
 
+/** Who has begun to create a queue has so long for it. */
+const OTHERS_MS = 5_000;
+
+/** So often it is looked whether he has come to the end. */
+const LOOK_MS = 20;
+
 const NANOSECONDS = 1_000_000;
 
 const ACTION = "Cannot open the task queue";
@@ -54,6 +60,7 @@ export async function openQueue(
   { create }: { create: boolean },
 ): Promise<QueueSettings> {
   let settings = create && await isEmpty(api, names) ? undefined : await findSettings(api, names);
+  let isFirst = false;
   if (settings === undefined) {
     if (!create) {
       throw new InvalidStateError(
@@ -61,12 +68,28 @@ export async function openQueue(
       );
     }
     const given = Object.entries(wanted).filter(([, value]) => value !== undefined);
-    settings = await createSettings(api, names, { ...DEFAULTS, ...Object.fromEntries(given) });
+    const whole = { ...DEFAULTS, ...Object.fromEntries(given) };
+    ({ settings, isFirst } = await createSettings(api, names, whole));
   }
   checkSettings(names, settings, wanted);
-  // Whoever created it may not have come to the end.
-  if (create && !await hasTasks(api, names)) await createStreams(api, names, settings);
+  // Whoever is the first to create it may not come to the end.
+  if (isFirst || create && !await areMade(api, names)) await createStreams(api, names, settings);
   return settings;
+}
+
+/**
+ * Waits until another one has made the streams. When two make the same at a time, a server of 2.9 may be left with a
+ * consumer that never delivers anything.
+ *
+ * @returns Whether they are made.
+ */
+async function areMade(api: NatsApi, names: QueueNames): Promise<boolean> {
+  const endMs = performance.now() + OTHERS_MS;
+  while (!await hasTasks(api, names)) {
+    if (performance.now() >= endMs) return false;
+    await api.pause(LOOK_MS, {});
+  }
+  return true;
 }
 
 /**
@@ -102,7 +125,7 @@ async function createSettings(
   api: NatsApi,
   names: QueueNames,
   settings: QueueSettings,
-): Promise<QueueSettings> {
+): Promise<{ settings: QueueSettings; isFirst: boolean }> {
   await createStream(api, names.state, {
     subjects: [names.all("s")],
     retention: "limits",
@@ -112,12 +135,14 @@ async function createSettings(
   const headers = createHeaders();
   headers.set(EXPECTED, "0");
   headers.set(MESSAGE_ID, "settings");
+  let isFirst = false;
   try {
-    await api.store(ACTION, names.settings, toBytes(settings), { headers });
+    const stored = await api.store(ACTION, names.settings, toBytes(settings), { headers });
+    isFirst = stored.duplicate !== true;
   } catch (error) {
     if (!isApiError(error) || !error.isConflict) throw error;
   }
-  return await findSettings(api, names) ?? settings;
+  return { settings: await findSettings(api, names) ?? settings, isFirst };
 }
 
 function checkSettings(names: QueueNames, settings: QueueSettings, wanted: WantedSettings): void {

@@ -3,7 +3,7 @@ import type { EngineTask, TaskOutcome, TaskTrace } from "../engine.ts";
 import { errorFromWire, errorToWire } from "../_task_wire.ts";
 import { fromBase64, type StreamMessage, toBase64 } from "./_nats_api.ts";
 import { fromBytes, toBytes } from "./_nats_encoding.ts";
-import { NOBODY, readTaskSubject } from "./_nats_queue_names.ts";
+import { NOBODY, readTaskSubject, toToken } from "./_nats_queue_names.ts";
 
 /**
  * What messages of a queue look like. The body of a task is its value, that of an outcome the result, or the error as
@@ -127,6 +127,14 @@ function readNumber(text: string | undefined): number {
   return number >= 0 ? number : 0;
 }
 
+/**
+ * What only this put of the task is called. A name can be put again; and a server that was killed when the queue had
+ * just run empty may count from a lower number again.
+ */
+export function nameOf({ id, seq }: Pick<KeptTask, "id" | "seq">): string {
+  return `${seq}.${toToken(id)}`;
+}
+
 /** An outcome on its way. */
 export interface OutcomeForm {
   readonly headers: MsgHdrs;
@@ -140,11 +148,11 @@ export interface OutcomeForm {
  */
 export function outcomeForm(
   outcome: TaskOutcome,
-  { by, seq }: { by: string; seq: number },
+  { by, task }: { by: string; task: Pick<KeptTask, "id" | "seq"> },
 ): OutcomeForm {
   const form = createHeaders();
   // Old clusters take several at the same moment that expect the same, but not with the same name.
-  form.set(MESSAGE_ID, `end.${seq}`);
+  form.set(MESSAGE_ID, `end.${nameOf(task)}`);
   form.set(STATE, outcome.state);
   form.set(BY, by);
   form.set(EXPECTED, "0");

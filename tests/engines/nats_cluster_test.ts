@@ -92,9 +92,15 @@ natsTest(
     await producer.join({ timeoutMs: PATIENCE_MS });
     const { unfinished, failed, done } = await producer.statistics();
     assertEquals({ unfinished, failed, done }, { unfinished: 0, failed: 0, done: TASKS });
-    assert(afterKill.every((count) => count > 0), `after the kill of ${killed}: ${afterKill}`);
     const again = runs.length - TASKS;
     assert(again >= 0 && again <= MOST_AGAIN, `${again} tasks ran again`);
+    // Both workers go on: one of them may have been asking for a task while the others did all that was left.
+    const endMs = performance.now() + PATIENCE_MS;
+    while (afterKill.includes(0)) {
+      assert(performance.now() < endMs, `after the kill of ${killed}: ${afterKill}`);
+      const more = await Promise.all(Array.from({ length: 2 * LANES }, (_, n) => producer.put(n)));
+      await Promise.all(more.map((task) => task.result({ timeoutMs: PATIENCE_MS })));
+    }
     console.log(
       `    leader ${killed} killed: ${TASKS} confirmed, 0 lost, ${again} ran again, ` +
         `longest put ${longestMs.toFixed(0)} ms`,

@@ -35,7 +35,14 @@ class Reporting {
     } as unknown as NatsQueue;
     const host: LeaseHost = { queue, worker: "w", closed() {}, count() {}, ownEnded() {} };
     const task = { id: "a", producer: "p", retries: 0 } as KeptTask;
-    const delivered = { reply: "", attempt: 1, free: 0, leaseMs: 60_000, isAgain: false };
+    const delivered = {
+      reply: "",
+      attempt: 1,
+      free: 0,
+      leaseMs: 60_000,
+      isAgain: false,
+      reconnects: 0,
+    };
     this.lease = new NatsLease(host, task, 1, delivered, { self: "s" });
   }
 }

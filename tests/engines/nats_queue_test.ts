@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Msg } from "@nats-io/nats-core";
+import type { Msg, MsgHdrs } from "@nats-io/nats-core";
 import { AuthenticationError } from "../../ipc/mod.ts";
 import {
   NatsApi,
@@ -10,6 +10,7 @@ import {
 import type { NatsClient } from "../../distributed/engines/_nats_client.ts";
 import { type ConsumerInfo, NatsQueue } from "../../distributed/engines/_nats_queue.ts";
 import { QueueNames } from "../../distributed/engines/_nats_queue_names.ts";
+import type { KeptTask } from "../../distributed/engines/_nats_task_wire.ts";
 import { TalkChannel } from "../../distributed/engines/_nats_talk.ts";
 import type { QueueSettings } from "../../distributed/engines/_nats_queue_streams.ts";
 
@@ -36,7 +37,19 @@ class Engine {
   readonly deeds: string[] = [];
   /** Answers to what is stored; what is not answered is stored. */
   readonly answers: (StoredForm | Error)[] = [];
-  readonly client = { reconnects: 0, nc: { info: { version: "2.10.0" }, publish() {} } };
+  readonly client = {
+    reconnects: 0,
+    nc: {
+      info: { version: "2.10.0" },
+      publish() {},
+      request: (subject: string, word: string) => {
+        this.deeds.push(`${word} ${subject}`);
+        return Promise.resolve();
+      },
+    },
+  };
+  /** What the messages are called that were stored. */
+  readonly messageIds: (string | undefined)[] = [];
   /** Whether the account may do nothing but ask. */
   isPoor = false;
 
@@ -47,8 +60,10 @@ class Engine {
         this.#call(subject, body),
       find: (_: string, stream: string, query: Record<string, string | number>) =>
         Promise.resolve(this.#find(stream, query)),
-      store: (_: string, subject: string) => this.#store(subject),
+      store: (_: string, subject: string, _body: unknown, options?: { headers?: MsgHdrs }) =>
+        this.#store(subject, options?.headers?.get("Nats-Msg-Id")),
       confirm: () => Promise.resolve(),
+      trying: (_: string, _options: unknown, attempt: () => Promise<void>) => attempt(),
       pause: () => Promise.resolve(),
     } as unknown as NatsApi;
     const settings = { priorities: [0] } as unknown as QueueSettings;
@@ -80,8 +95,9 @@ class Engine {
   }
 
   // deno-lint-ignore require-await
-  async #store(subject: string): Promise<StoredForm> {
+  async #store(subject: string, messageId: string | undefined): Promise<StoredForm> {
     this.deeds.push(`STORE ${subject}`);
+    this.messageIds.push(messageId);
     const answer = this.answers.shift() ?? { seq: 9 };
     if (answer instanceof Error) throw answer;
     return answer;
@@ -106,6 +122,33 @@ Deno.test("NatsQueue.end(): the first end of a task counts, and its own when it 
     }
     assertEquals(await engine.queue.end(ACTION, TASK, DONE, "me"), counts);
     assertEquals(engine.deeds, [`STORE ${outcome}`]);
+  }
+});
+
+Deno.test("NatsQueue.end() does not take the end of a task for that of another one of the same number", async () => {
+  const engine = new Engine();
+  await engine.queue.end(ACTION, TASK, DONE, "me");
+  // The server was killed, and counts from one again.
+  await engine.queue.end(ACTION, { ...TASK, id: "b" }, DONE, "me");
+  assertEquals(engine.messageIds, ["end.1.a", "end.1.b"]);
+});
+
+Deno.test("NatsQueue.confirmEnd() looks what a number means when the connection is another one", async () => {
+  const task = { ...TASK, kind: "t", level: 0 } as unknown as KeptTask;
+  const ack = "+ACK reply";
+  const cases: [reconnects: number, subject: string | undefined, deeds: string[]][] = [
+    // Over the same connection nothing is asked.
+    [0, "mh.q.t.0.other", [ack]],
+    [1, "mh.q.t.0.a", [ack]],
+    [1, "mh.q.t.0.other", []],
+    [1, undefined, []],
+  ];
+  for (const [reconnects, subject, deeds] of cases) {
+    const engine = new Engine();
+    engine.client.reconnects = reconnects;
+    if (subject !== undefined) engine.streams.set("MH_q_tasks", [message(subject, TASK.seq)]);
+    await engine.queue.confirmEnd(ACTION, task, { reply: "reply", reconnects: 0 }, {});
+    assertEquals(engine.deeds, deeds);
   }
 });
 
