@@ -19,6 +19,7 @@ import {
 } from "../../thread/mod.ts";
 import { Queue as ProcessQueue } from "../../ipc/mod.ts";
 import { startProgram } from "../support/child_program.ts";
+import { guard, GUARD_MS } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { collect } from "../contracts/_pool_subject.ts";
 import { makeWords, waitForWord } from "./_make_thread.ts";
@@ -379,6 +380,14 @@ leakTest("ThreadPool.join() is refused while it is open, and waits after close()
   await pool.join();
   assertEquals(await result, 9);
   assertEquals(activeCount(), 1);
+});
+
+leakTest("ThreadPool ends a thread that does not stop long before the grace is over", async () => {
+  await using pool = makePool(1, { graceMs: 20 * GUARD_MS });
+  const spinning = pool.apply(targets.spin, [makeWords(1)], { timeoutMs: 50 });
+  await assertRejects(() => spinning, TimeoutError);
+  // There is one thread: it has another one's turn when that one has ended.
+  assertEquals(await guard(pool.apply(targets.square, [3]), () => "the next thread"), 9);
 });
 
 // Threads that die
