@@ -12,7 +12,7 @@ const Given = class {
 
 /**
  * A promise that somebody follows: the constructor gives a private field to the promise that it gets. A `WeakMap` would
- * do, but with 100 000 promises in it a wait takes twice as long.
+ * do, but with 100,000 promises in it a wait takes twice as long.
  */
 class Followed extends Given {
   #followers: Set<Follower<unknown>> | undefined;
