@@ -18,6 +18,8 @@ const DEFAULT_INCLUDE = [
   "LICENSE",
   "deno.json",
 ];
+// The coverage of all tests is hundreds of thousands of files.
+const NEVER_PACKED = ["coverage", "node_modules"];
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript; charset=utf-8",
   json: "application/json; charset=utf-8",
@@ -181,7 +183,7 @@ async function addPackage(
 async function listFiles(root: URL, folder = ""): Promise<string[]> {
   const paths: string[] = [];
   for await (const { name, isDirectory, isFile } of Deno.readDir(new URL(`./${folder}`, root))) {
-    if (name.startsWith(".") || name === "node_modules") continue;
+    if (name.startsWith(".") || NEVER_PACKED.includes(name)) continue;
     if (isDirectory) paths.push(...await listFiles(root, `${folder}${name}/`));
     else if (isFile) paths.push(`${folder}${name}`);
   }
