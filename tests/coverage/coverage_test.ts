@@ -1,5 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type FileCoverage, readLcov } from "./lcov.ts";
+import { readRaw, removeCutOff } from "./raw.ts";
 import { findUnloaded, writeCoverage, writeRanges } from "./table.ts";
 
 const LCOV = `SF:/home/me/project/ipc/queue.ts
@@ -81,4 +83,28 @@ Deno.test("findUnloaded() tells files with code that are not in the report", () 
 Deno.test("writeRanges() puts neighbours together", () => {
   assertEquals(writeRanges([]), "");
   assertEquals(writeRanges([1, 2, 3, 7, 9, 10]), "1-3, 7, 9-10");
+});
+
+Deno.test("readRaw() reads what the runtime has counted, without what was cut off", async () => {
+  const path = await Deno.makeTempDir();
+  try {
+    const folder = new URL(`${pathToFileURL(path)}/`);
+    const program = new URL("program.ts", folder);
+    await Deno.writeTextFile(program, "if (Deno.args.length > 0) {\n  console.log(1);\n}\n");
+    const raw = new URL("raw/", folder);
+    const { success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", program.href],
+      env: { DENO_COVERAGE_DIR: fileURLToPath(raw) },
+    }).output();
+    assert(success);
+    await Deno.writeTextFile(new URL("a.json", raw), '{"url":"fi');
+    await Deno.writeTextFile(new URL("b.json", raw), "");
+    await assertRejects(() => readRaw(raw), Error, "deno coverage has failed");
+    assertEquals(await removeCutOff(raw), 2);
+    assertEquals(await removeCutOff(raw), 0);
+    const [file] = readLcov(await readRaw(raw), path);
+    assertEquals(file?.missed[0], 2);
+  } finally {
+    await Deno.remove(path, { recursive: true });
+  }
 });

@@ -1,5 +1,5 @@
 /**
- * Reads what `deno coverage --lcov` writes from standard input, and prints it by room:
+ * Reads what `deno test --coverage` has left in the folder `coverage`, and prints it by room:
  * `deno task coverage [--below PERCENT]`.
  *
  * Processes that tests start are counted as well, unless they are killed. Threads are not, because they are
@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { fileURLToPath } from "node:url";
 import { listRoomFiles, PROJECT_ROOT } from "../meta/_project.ts";
 import { readLcov } from "./lcov.ts";
+import { readRaw, removeCutOff } from "./raw.ts";
 import { findUnloaded, writeCoverage } from "./table.ts";
 
 const DEFAULT_BELOW = 95;
@@ -22,18 +23,16 @@ function usageError(message: string): never {
 }
 
 if (import.meta.main) {
-  const { below: text = String(DEFAULT_BELOW) } = parseArgs(Deno.args, {
-    string: ["below"],
+  const { below: text = String(DEFAULT_BELOW), ...rest } = parseArgs(Deno.args, {
+    string: ["below", "test-code"],
     unknown: (option) => usageError(`Unknown option: ${option}`),
   });
   const below = Number(text || NaN);
   if (!(below >= 0 && below <= 100)) usageError("--below must be a number from 0 to 100");
-  const report = await new Response(Deno.stdin.readable).text();
-  const files = readLcov(report, fileURLToPath(PROJECT_ROOT));
-  if (files.length === 0) {
-    console.error("There is no report on standard input");
-    Deno.exit(1);
-  }
+  const folder = new URL("coverage/", PROJECT_ROOT);
+  const cutOff = await removeCutOff(folder);
+  if (cutOff > 0) console.log(`Processes that were killed while they wrote theirs: ${cutOff}`);
+  const files = readLcov(await readRaw(folder), fileURLToPath(PROJECT_ROOT));
   for (const line of writeCoverage(files, below)) console.log(line);
   const texts = new Map<string, string>();
   for (const path of (await listRoomFiles()).filter((path) => path.endsWith(".ts"))) {
@@ -43,4 +42,6 @@ if (import.meta.main) {
   if (unloaded.length > 0) {
     console.log(`\nNo test has loaded, unless in a thread: ${unloaded.join(", ")}`);
   }
+  // The report tells of everything that has run; the task has failed nevertheless when a test has.
+  Deno.exit(Number(rest["test-code"] ?? 0));
 }
