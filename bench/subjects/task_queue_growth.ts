@@ -20,8 +20,10 @@ export interface Memory {
   readonly used: number;
 }
 
-const AUTHKEY = "the key of the bench";
-const HOST = "127.0.0.1";
+/** The key of its managers. */
+export const AUTHKEY = "the key of the bench";
+/** Where they listen. */
+export const HOST = "127.0.0.1";
 const LOOK_MS = 20;
 
 /** So many connect at once: a server has no more than 256 in the handshake. */
@@ -34,7 +36,8 @@ function say(step: Step): void {
   console.log(JSON.stringify(step));
 }
 
-function measureMemory(): Memory {
+/** The memory of this program, in bytes. */
+export function measureMemory(): Memory {
   (globalThis as { gc?: () => void }).gc?.();
   const { rss, heapUsed, external } = Deno.memoryUsage();
   return { resident: rss, used: heapUsed + external };
