@@ -69,9 +69,8 @@ export class LineSource {
       lines.push(this.#rest);
       this.#rest = "";
     }
-    this.#lines = this.#next === this.#lines.length
-      ? lines
-      : [...this.#lines.slice(this.#next), ...lines];
+    // Those that were there have been taken: nobody reads on before.
+    this.#lines = lines;
     this.#next = 0;
     this.#isEnded = isLast;
   }

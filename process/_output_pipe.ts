@@ -113,10 +113,9 @@ export class OutputPipe {
     return this.#isCut;
   }
 
-  /** From now on the time after the program's end is that of all reads together. */
+  /** From now on the time after the program's end is that of all reads together; the first of them comes at once. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#isProgramGone) this.#arm();
   }
 
   /** The next bytes, which are the caller's until the next call; `undefined` at the end. */

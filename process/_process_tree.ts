@@ -70,7 +70,6 @@ async function endGroup(tree: ProcessTree, graceMs: number): Promise<void> {
 
 /** Ends those of whom `ps` says that they descend from the program. */
 async function endFamily(tree: ProcessTree, graceMs: number): Promise<void> {
-  if (!tree.isRunning()) return;
   const listed = await listProcesses() ?? [];
   const found = descendants(listed, new Set([tree.pid]));
   if (graceMs > 0) {

@@ -62,14 +62,16 @@ export class ProgramInput {
   }
 
   /** Writes all of it through the stream of the user, after what he has written, and ends the input. */
-  async feed(data: Uint8Array | string | undefined): Promise<void> {
+  async feed(data: Uint8Array | undefined): Promise<void> {
     if (this.#isClosed) return;
     const writer = this.stream.getWriter();
     try {
       if (data !== undefined) await writer.write(data);
       await writer.close();
     } catch (error) {
-      // The program did not want all of it: as in Python, that is its own affair.
+      // The program would wait for the rest for ever.
+      await this.abort();
+      // It did not want all of it: as in Python, that is its own affair.
       if (!isBrokenPipe(error)) throw error;
     } finally {
       writer.releaseLock();

@@ -277,15 +277,14 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
    * @throws {InvalidStateError} When there is `input` and it was given before, or standard input is not
    * `"pipe"`, or is closed or locked; or when {@linkcode lines} has begun to read a stream.
    * @throws {TypeError} When output is to be text and is not, with `errors: "strict"`, or the input is neither text
-   * nor bytes.
+   * nor bytes, or text that the encoding does not have.
    */
   async communicate(
     options: CommunicateOptions = {},
   ): Promise<[WhenPiped<O, "stdout", OutputOf<O>>, WhenPiped<O, "stderr", OutputOf<O>>]> {
-    const { input, signal } = options;
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     checkTimeout(options.timeoutMs);
-    if (input !== undefined) this.#checkInput(input);
+    const input = options.input === undefined ? undefined : this.#readInput(options.input);
     if (this.#communication === undefined) {
       for (const name of ["stdout", "stderr"] as const) {
         if (!this.#outputs[name]?.hasLines) continue;
@@ -465,7 +464,7 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
     return this.#settings[name] === "pipe" ? this.#outputs[name]?.stream : undefined;
   }
 
-  #checkInput(input: unknown): void {
+  #readInput(input: unknown): Uint8Array {
     const stdin = this.#input;
     if (typeof input !== "string" && !(input instanceof Uint8Array)) {
       throw new TypeError(
@@ -485,9 +484,10 @@ export class Popen<const O extends PopenOptions = NoOptions> implements AsyncDis
     if (stdin.stream.locked) {
       throw this.#misuse("send input to", "its standard input is locked to a writer");
     }
+    return stdin.encode(input);
   }
 
-  async #communicate(input: string | Uint8Array | undefined): Promise<void> {
+  async #communicate(input: Uint8Array | undefined): Promise<void> {
     const budget: Budget = {
       left: this.#settings.maxOutputBytes,
       exceed: () => {

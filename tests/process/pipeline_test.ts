@@ -163,3 +163,15 @@ unixTest("Popen: programs are joined by hand, as in Python", async () => {
   assertEquals(await Array.fromAsync(second.lines()), ["a", "b"]);
   assertEquals([await first.wait(), await second.wait()], [0, 0]);
 });
+
+unixTest(
+  "pipeline() that is out of time has all that a program printed which has ended",
+  async () => {
+    const commands = [sh("sleep 1000"), sh("echo printed; echo beside >&2")];
+    const error = await assertRejects(
+      () => pipeline(commands, { captureOutput: true, text: true, timeoutMs: 300 }),
+      TimeoutExpiredError,
+    );
+    assertEquals([error.stdout, error.stderr], ["printed\n", "beside\n"]);
+  },
+);

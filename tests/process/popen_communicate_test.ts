@@ -238,3 +238,80 @@ unixTest("Popen.communicate() ends the program at maxOutputBytes, once and for a
   assertInstanceOf(await assertRejects(() => popen.communicate()), OutputLimitError);
   assert(popen.returnCode! < 0);
 });
+
+unixTest(
+  "Popen.communicate() goes on when the standard input was closed or aborted before",
+  async () => {
+    for (const end of ["close", "abort"] as const) {
+      await using popen = new Popen("cat", { stdin: "pipe", stdout: "pipe", text: true });
+      const writer = popen.stdin.getWriter();
+      await writer.write("before");
+      await writer[end]();
+      writer.releaseLock();
+      await assertRejects(
+        () => popen.communicate({ input: "after" }),
+        InvalidStateError,
+        "Cannot send input to cat: its standard input was closed",
+      );
+      assertEquals(await popen.communicate(), ["before", undefined], end);
+      assertEquals(popen.returnCode, 0);
+    }
+  },
+);
+
+unixTest("Popen.communicate() ends the input when a write before it has failed", async () => {
+  await using popen = new Popen("cat", { stdin: "pipe", stdout: "pipe", encoding: "latin1" });
+  const writer = popen.stdin.getWriter();
+  await assertRejects(() => writer.write("\u65e5"), TypeError, "Cannot encode the input");
+  writer.releaseLock();
+  await assertRejects(() => popen.communicate(), TypeError);
+  assertEquals(popen.returnCode, 0);
+});
+
+unixTest("Popen.communicate() refuses text that the encoding does not have", async () => {
+  await using popen = new Popen("cat", { stdin: "pipe", stdout: "pipe", encoding: "latin1" });
+  await assertRejects(
+    () => popen.communicate({ input: "\u65e5" }),
+    TypeError,
+    "Cannot encode the input: windows-1252 has no",
+  );
+  // It was not given, so another one can be.
+  assertEquals(await popen.communicate({ input: "\xe9t\xe9" }), ["\xe9t\xe9", undefined]);
+});
+
+unixTest("Popen.communicate() has nothing of an output that was cancelled before", async () => {
+  await using popen = new Popen(sh("printf more >&2"), {
+    stdout: "pipe",
+    stderr: "pipe",
+    text: true,
+  });
+  await popen.stdout.cancel();
+  assertEquals(await popen.communicate(), ["", "more"]);
+});
+
+unixTest("Popen.communicate() refuses an input that is none", async () => {
+  await using popen = new Popen("cat", { stdin: "pipe" });
+  for (const [input, got] of [[null, "null"], [5, "number"]] as const) {
+    await assertRejects(
+      () => popen.communicate({ input: input as unknown as string }),
+      TypeError,
+      `Cannot send input to cat: it must be a string or a Uint8Array, got ${got}`,
+    );
+  }
+});
+
+unixTest("Popen.communicate(): output so far is decoded as errors says", async () => {
+  for (const [errors, expected] of [["ignore", "ab"], ["replace", "a\ufffdb"]] as const) {
+    await using popen = new Popen(sh("printf 'a\\377b'; exec sleep 1000"), {
+      stdout: "pipe",
+      errors,
+    });
+    const waiting = () => popen.communicate({ timeoutMs: 1 });
+    let error: unknown;
+    do error = await waiting().catch((error) => error); while (
+      error instanceof TimeoutExpiredError && error.stdout === ""
+    );
+    assertInstanceOf(error, TimeoutExpiredError);
+    assertEquals(error.stdout, expected);
+  }
+});

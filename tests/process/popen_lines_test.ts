@@ -185,3 +185,18 @@ unixTest("Popen.lines() fails for whoever reads on after what is no text", async
   await assertRejects(() => popen.lines().next(), TypeError, "not utf-8");
   await writer.close();
 });
+
+unixTest(
+  "Popen.lines() refuses a line that is too long, also one that has come as a whole",
+  async () => {
+    await using popen = new Popen(["printf", "one\\nfour!\\n"], { stdout: "pipe" });
+    const lines = popen.lines({ maxLineLength: 4 });
+    assertEquals((await lines.next()).value, "one");
+    const error = await assertRejects(
+      () => lines.next(),
+      OutputLimitError,
+      "4 characters in a line",
+    );
+    assertEquals(error.stdout, "four");
+  },
+);

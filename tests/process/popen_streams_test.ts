@@ -263,3 +263,41 @@ unixTest("Popen.stdout that is cancelled tells the program (SIGPIPE)", async () 
   await reader.cancel();
   assertEquals(await popen.wait(), -13);
 });
+
+unixTest(
+  "Popen: a program that cannot be started leaves its file and its stream free",
+  async () => {
+    await using folder = await makeFolder();
+    await Deno.writeTextFile(`${folder.path}/pear`, "pear");
+    using file = await Deno.open(`${folder.path}/pear`);
+    const stream = ReadableStream.from(["pear"]);
+    for (const stdin of [file, stream]) {
+      assertThrows(() => new Popen("/no/such/program", { stdin }), Deno.errors.NotFound);
+      await using popen = new Popen("cat", { stdin, stdout: "pipe", text: true });
+      assertEquals(await popen.communicate(), ["pear", undefined]);
+    }
+  },
+);
+
+unixTest("Popen: a file is read no further when the program has ended", async () => {
+  const { first, ended } = createGates("first", "ended");
+  let reads = 0;
+  const stdin = {
+    async read(buffer: Uint8Array) {
+      if (++reads === 1) {
+        first.open();
+        await ended.wait();
+      }
+      return buffer.length;
+    },
+  };
+  // What it leaves behind holds its standard input.
+  const script = sh("exec 3<&0; sleep 1000 <&3 3<&- & exit 3");
+  await using popen = new Popen(script, { stdin, processGroup: "own", pipeGraceMs: 20 });
+  await first.wait();
+  assertEquals(await popen.wait(), 3);
+  ended.open();
+  await popen.communicate();
+  await popen.terminateTree({ graceMs: 0 });
+  assertEquals(reads, 1);
+});

@@ -1,11 +1,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startProgram } from "../support/child_program.ts";
-import { assertGone, unixTest } from "./_programs.ts";
+import { assertGone, makeFolder, unixTest } from "./_programs.ts";
 
 const MODULE = import.meta.resolve("../../process/mod.ts");
 
 /** Runs code in a program with some permissions: the lines that it prints after READY. */
-async function runWith(flags: string[], body: string): Promise<string[]> {
+async function runWith(
+  flags: string[],
+  body: string,
+  env: Record<string, string> = {},
+): Promise<string[]> {
   const code = `
     import { call, Popen, run, TimeoutExpiredError } from ${JSON.stringify(MODULE)};
     console.log("READY");
@@ -15,7 +19,7 @@ async function runWith(flags: string[], body: string): Promise<string[]> {
       console.log(error.name + ": " + error.message);
     }
   `;
-  await using program = await startProgram({ code }, { flags });
+  await using program = await startProgram({ code }, { flags, env });
   const lines = await Array.fromAsync(program.stdout);
   assertEquals([program.stderr, (await program.status).code], ["", 0]);
   return lines;
@@ -66,6 +70,24 @@ unixTest("run() ends the program alone with --allow-run=<program>", async () => 
   await assertGone(Number(program));
   Deno.kill(Number(inner), "SIGKILL");
 }, { ignore: Deno.build.os !== "linux" });
+
+for (const processGroup of ["own", "shared"]) {
+  unixTest(
+    `Popen.terminateTree() ends the program alone where no other can be run, in a group that is "${processGroup}"`,
+    async () => {
+      await using folder = await makeFolder();
+      // It is there, and what would run it is not.
+      await Deno.writeTextFile(`${folder.path}/kill`, "#!/no/such/program\n", { mode: 0o755 });
+      const body = `
+        await using popen = new Popen(["/bin/sleep", "1000"], { processGroup: "${processGroup}" });
+        await popen.terminateTree();
+        console.log(popen.returnCode);
+      `;
+      const flag = processGroup === "own" ? "--allow-run=/bin/sleep,kill" : "--allow-run";
+      assertEquals(await runWith([flag], body, { PATH: folder.path }), ["-15"]);
+    },
+  );
+}
 
 unixTest("Popen refuses a process group of its own that it could not end", async () => {
   const body = `new Popen("dash", { processGroup: "own" });`;

@@ -11,7 +11,9 @@ import {
   CalledProcessError,
   checkOutput,
   CompletedProcess,
+  ProcessDiedError,
   run,
+  SubprocessError,
   TimeoutExpiredError,
 } from "../../process/mod.ts";
 import * as process from "../../process/mod.ts";
@@ -86,6 +88,8 @@ unixTest(
     assertEquals(alone.returnCode, 57);
     const { stdout } = await run([program, new URL("file:///a%20path")], { captureOutput: true });
     assertEquals(text(stdout), "/a path");
+    const page = new URL("https://example.org/a%20page");
+    assertEquals(await checkOutput(["echo", page], { text: true }), `${page}\n`);
     const { message } = await assertRejects(() => run(program, { shell: true }), TypeError);
     assertStringIncludes(message, "the program must be a string, got a URL");
   },
@@ -145,6 +149,7 @@ unixTest(
     await assertRejects(() => run([]), TypeError, "the command is empty");
     await assertRejects(() => run(""), TypeError, "its name is empty");
     await assertRejects(() => run(["echo", 1 as unknown as string]), TypeError, "argument 1");
+    await assertRejects(() => run([null as unknown as string]), TypeError, "URL, got null");
     await assertRejects(() => call("true", { input: "x" } as object), TypeError, '"input"');
   },
 );
@@ -171,6 +176,11 @@ unixTest(
     assertEquals(text(stdout), "orange=lemon");
   },
 );
+
+unixTest("run() tells what the system says when it does not start a program", async () => {
+  const argument = "x".repeat(3_000_000);
+  await assertRejects(() => run(["echo", argument]), Error, "Argument list too long");
+});
 
 unixTest("run() refuses an input that is neither text nor bytes", async () => {
   for (const input of [42, [1, 2], new ArrayBuffer(1)]) {
@@ -305,4 +315,20 @@ Deno.test("CompletedProcess shows the command and what was captured", () => {
   });
   const shown = Deno.inspect(completed);
   assertEquals(shown, 'CompletedProcess { ls "a b", returnCode: 2, stdout: "x" }');
+});
+
+Deno.test("SubprocessError and ProcessDiedError have their cause, if there is one", () => {
+  const cause = new Error("the reason");
+  const died = { pid: 7, exitCode: 1, signal: null };
+  for (
+    const error of [
+      new SubprocessError("failed", "cmd", { cause }),
+      new ProcessDiedError("died", { ...died, cause }),
+    ]
+  ) {
+    assertEquals(error.cause, cause);
+  }
+  for (const error of [new SubprocessError("failed", "cmd"), new ProcessDiedError("died", died)]) {
+    assertEquals("cause" in error, false);
+  }
 });
