@@ -242,8 +242,7 @@ async function awaitChild(
   begin: () => Promise<void>,
   options: WaitOptions,
 ): Promise<void> {
-  let settled = false;
-  const begun = begin().finally(() => settled = true);
+  const begun = begin();
   begun.catch(() => {});
   try {
     await keepAlive(waitWithin(begun, options, (timeoutMs) => {
@@ -252,10 +251,9 @@ async function awaitChild(
       );
     }));
   } catch (error) {
-    if (!settled) {
-      child.signal("SIGKILL");
-      await keepAlive(child.exited);
-    }
+    // One that has not ended by itself would wait at its call for ever.
+    child.signal("SIGKILL");
+    await keepAlive(child.exited);
     // The caller never learns its id, so nobody can wait for it.
     forks.children.delete(child.pid);
     throw error;

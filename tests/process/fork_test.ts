@@ -139,6 +139,19 @@ leakTest("fork() names the flag that is missing", async () => {
   assertStringIncludes(program.stderr, "run again with --allow-run=deno");
 });
 
+leakTest("waitPid() stops waiting when the time is over or its signal aborts", async () => {
+  await using program = await startProgram(fixture("wait"), { flags: ["--allow-run", FLAGS[1]!] });
+  const lines = await Array.fromAsync(program.stdout);
+  assertEquals(program.stderr, "");
+  assertEquals(lines, [
+    "TimeoutError: No child ended within 1 ms",
+    "TimeoutError: The child with pid PID did not end within 0 ms",
+    "RangeError: enough",
+    "Error: before",
+    "-15",
+  ]);
+}, { ignore: Deno.build.os === "windows" });
+
 // A child that does not come
 
 leakTest("fork() rejects when the child ends before it comes to the call", async () => {
@@ -175,6 +188,11 @@ leakTest("fork() takes back the ends of pipes that its child has not taken", asy
     const { lines, code, stderr } = await run("pipe", [how!]);
     assertEquals([...lines, code, stderr], [...expected, "EofError", 0, ""], how);
   }
+});
+
+leakTest("fork() rejects when the child cannot read its state", async () => {
+  const { lines } = await run("unreadable");
+  assertEquals(lines, ["RangeError: not to be read here"]);
 });
 
 // Orphans
