@@ -66,8 +66,8 @@ export class ProcessRunner implements Runner, LineOwner {
   readonly #knownTargets = new Set<number>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #line: RemoteLine;
-  /** Of functions that another worker has to call, which has their module. */
-  readonly #strange: Job[] = [];
+  /** Of functions that another worker has to call, which has their module; and how many of their items are wanted. */
+  readonly #strange = new Map<Job, number>();
   #session!: Session;
   #isHolding = false;
   #isStopped = false;
@@ -125,7 +125,7 @@ export class ProcessRunner implements Runner, LineOwner {
   // The core asks
 
   get capacity(): number {
-    return this.#strange.length > 0 ? 0 : this.#line.capacity;
+    return this.#strange.size > 0 ? 0 : this.#line.capacity;
   }
 
   start(job: Job): void {
@@ -149,12 +149,13 @@ export class ProcessRunner implements Runner, LineOwner {
   }
 
   cancel(job: Job, index: number, reason: unknown): void {
-    const strange = this.#strange.indexOf(job);
-    if (strange < 0) return this.#line.cancel(job, index, reason);
+    const wanted = this.#strange.get(job);
+    if (wanted === undefined) return this.#line.cancel(job, index, reason);
+    // It would free the worker for another call, which would die with it. The end of the worker is that of the item.
+    if (this.#isKilled) return;
+    if (wanted > 1) this.#strange.set(job, wanted - 1);
+    else this.#strange.delete(job);
     job.fail(index, reason);
-    if (job.items.length > 1) return;
-    this.#strange.splice(strange, 1);
-    this.emptied();
   }
 
   stop(manner: "end" | "kill"): Promise<void> {
@@ -304,7 +305,7 @@ export class ProcessRunner implements Runner, LineOwner {
 
   /** A job of a function in a module that this worker has not: another one has to take it. */
   #putOff(job: Job): void {
-    this.#strange.push(job);
+    this.#strange.set(job, job.items.length);
     if (this.#line.isEmpty) this.emptied();
   }
 
@@ -315,8 +316,7 @@ export class ProcessRunner implements Runner, LineOwner {
   }
 
   emptied(): void {
-    if (!this.#line.isEmpty) return;
-    if (this.#strange.length === 0) return this.#letGo();
+    if (this.#strange.size === 0) return this.#letGo();
     // The pool replaces it by one that has all modules.
     this.#isKilled = true;
     this.#process.kill();

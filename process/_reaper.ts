@@ -129,7 +129,6 @@ function endReaper(): void {
 function replaceReaper(): void {
   const { program } = reaper!;
   endReaper();
-  if (pids.size === 0) return;
   try {
     reaper = startReaper(program);
     void tellAll(reaper);

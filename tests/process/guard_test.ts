@@ -1,4 +1,5 @@
-import { assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Process, ProcessStateError } from "../../process/mod.ts";
 import { startProgram } from "../support/child_program.ts";
 import { leakTest } from "../support/leaks.ts";
 
@@ -45,4 +46,17 @@ leakTest("Process: a module without the guard that does not await the start", as
   assertEquals(imports, 2);
   assertNotEquals(code, 0);
   assertStringIncludes(stderr, "Put what starts processes under `if (import.meta.main)`");
+});
+
+leakTest("Process: a module without the guard cannot make a pool in the child", async () => {
+  await using child = new Process({
+    module: new URL("fixtures/pool_at_import.ts", import.meta.url),
+    target: "work",
+    stderr: "null",
+  });
+  await assertRejects(
+    () => child.start(),
+    ProcessStateError,
+    "Cannot create a pool: a child process is still importing this module. Put what starts",
+  );
 });

@@ -264,6 +264,28 @@ leakTest(
 );
 
 leakTest(
+  'Process.permissions: "inherit" leaves out a working directory whose name no flag can have',
+  async () => {
+    const cwd = await Deno.realPath(await Deno.makeTempDir({ suffix: "a,b" }));
+    try {
+      const descriptors: Descriptor[] = [
+        { name: "read", path: cwd },
+        // A flag with that name would grant this.
+        { name: "read", path: cwd.split(",")[0]! },
+        { name: "sys", kind: "hostname" },
+      ];
+      const granted = await inherited(["--allow-read=.", "--allow-sys=hostname"], descriptors, {
+        cwd,
+      });
+      assertEquals(granted, [false, false, true]);
+    } finally {
+      await Deno.remove(cwd);
+    }
+  },
+  { ignore: Deno.build.os === "windows" },
+);
+
+leakTest(
   'Process.permissions: "inherit" in a child has the lists that the child was granted',
   async () => {
     const first: Permissions = {

@@ -9,7 +9,14 @@ import {
 } from "@std/assert";
 import { CancelledError, PoolClosedError, TimeoutError } from "../../coroutine/mod.ts";
 import { Queue } from "../../ipc/mod.ts";
-import { activeChildren, Pool, type PoolOptions, WorkerDiedError } from "../../process/mod.ts";
+import {
+  activeChildren,
+  Pool,
+  type PoolOptions,
+  Process,
+  ProcessStateError,
+  WorkerDiedError,
+} from "../../process/mod.ts";
 import {
   countOpenly,
   makeFunctions,
@@ -20,6 +27,7 @@ import {
 } from "../contracts/pool_functions.ts";
 import { until } from "../faults/alive.ts";
 import { leakTest } from "../support/leaks.ts";
+import { settle } from "../support/settle.ts";
 import {
   compute,
   echo,
@@ -420,6 +428,74 @@ leakTest("process.Pool ends a worker whose task is cancelled and does not end", 
   }
   assertNotEquals(await pool.apply(getPid), before);
 });
+
+leakTest("process.Pool cannot be created in a daemon", async () => {
+  await using daemon = new Process({
+    module: MODULE,
+    target: squareInPool,
+    args: [3],
+    daemon: true,
+    stderr: "null",
+  });
+  await daemon.start();
+  await assertRejects(
+    () => daemon.result(),
+    ProcessStateError,
+    `Cannot create a pool: ${daemon.name} is a daemon, and daemons have no children`,
+  );
+});
+
+leakTest(
+  "process.Pool fails when an initializer ends the worker, also without an error",
+  async () => {
+    await using pool = createPool(1, { initializer: leaveBy, initArgs: [0] });
+    await assertRejects(
+      () => pool.ready(),
+      WorkerDiedError,
+      "ended with exit code 0 before it could take tasks",
+    );
+  },
+);
+
+leakTest(
+  "process.Pool cancels a call whose module the busy worker does not have, and keeps the worker",
+  async () => {
+    await using running = new Queue<number>();
+    await using pool = createPool(1);
+    // Short tasks: several of them are with the worker at a time.
+    await pool.map(square, Array.from({ length: 200 }, (_, n) => n), { chunkSize: 1 });
+    const pid = await pool.apply(getPid);
+    for (const count of [1, 2]) {
+      const first = pool.applyAsync(heedSignal, [running]);
+      const items = Array.from({ length: count }, (_, n) => n);
+      const strange = pool.mapAsync({ module: CONTRACT, name: "square" }, items, { chunkSize: 2 });
+      assertEquals(await running.get(), pid);
+      assertEquals(strange.cancel("not wanted"), true);
+      const error = await assertRejects(() => strange.get(), CancelledError);
+      assertEquals(error.cause, "not wanted");
+      first.cancel();
+      assertEquals(await first.get(), pid);
+      assertEquals(await pool.apply(getPid), pid);
+    }
+  },
+);
+
+leakTest(
+  "process.Pool loses no call that follows one which was cancelled while its worker was replaced",
+  async () => {
+    for (const items of [[1], [1, 2]]) {
+      await using pool = createPool(1);
+      const pid = await pool.apply(getPid);
+      const strange = pool.mapAsync({ module: CONTRACT, name: "square" }, items, { chunkSize: 2 });
+      // The worker has been handed it, and is ended because it does not have the module.
+      await settle();
+      assertEquals(strange.cancel(), true);
+      const next = pool.apply(getPid);
+      await assertRejects(() => strange.get(), CancelledError);
+      assertNotEquals(await next, pid);
+    }
+  },
+);
 
 leakTest("process.Pool keeps a worker whose task ends when it is cancelled", async () => {
   await using pool = createPool(1);

@@ -277,6 +277,24 @@ leakTest("Process.niceness names the flag that it needs, and spawns nothing", as
   assertEquals(await run([...flags, "--allow-sys=setPriority"]), "49");
 });
 
+leakTest(
+  "Process.niceness is refused, and nothing runs, where the system does not allow it",
+  async () => {
+    const fixture = new URL("fixtures/less_nice.ts", import.meta.url);
+    const command = [Deno.execPath(), "run", "--no-prompt", "--allow-all", fixture.pathname];
+    // Root may, unless it gives up the right to.
+    if (Deno.uid() === 0) command.unshift("setpriv", "--bounding-set=-sys_nice");
+    const [program = "", ...args] = command;
+    await using running = await startProgram({ command: program }, { args });
+    const line =
+      "PermissionDenied: Cannot start a process with niceness -5: the system does not allow " +
+      "it; it takes the rights of an administrator to be less nice than this process is undefined 0";
+    assertEquals(await Array.fromAsync(running.stdout), [line, line]);
+    assertEquals([(await running.status).code, running.stderr], [0, ""]);
+  },
+  { ignore: Deno.build.os !== "linux" },
+);
+
 Deno.test("new Process() refuses limits that are none", () => {
   const make = (options: object) => () =>
     new Process({ module: MODULE, target: "fillHeap", ...options });

@@ -15,7 +15,7 @@ import {
   prepare,
   square,
 } from "./pool_targets.ts";
-import { kindOf, setTrap, Trap } from "./serializer_targets.ts";
+import { failWithTrap, kindOf, setTrap, Trap } from "./serializer_targets.ts";
 
 const MODULE = import.meta.resolve("./pool_targets.ts");
 const SERIALIZERS = import.meta.resolve("./serializer_targets.ts");
@@ -107,8 +107,10 @@ leakTest(
   "ProcessPoolExecutor goes on when an answer cannot be read here [cpython: ExecutorDeadlockTest.test_error_during_result_unpickle_in_result_handler]",
   async () => {
     await using executor = new ProcessPoolExecutor({ maxWorkers: 1, module: SERIALIZERS });
-    const future = executor.submit(setTrap);
-    await assertRejects(() => future.result(), RangeError, "not to be read here");
+    for (const target of [setTrap, failWithTrap]) {
+      const future = executor.submit<unknown[], unknown>(target);
+      await assertRejects(() => future.result(), RangeError, "not to be read here");
+    }
     assertEquals(await executor.submit(kindOf, new Trap("harmless")), "harmless");
   },
 );

@@ -8,6 +8,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { toText } from "@std/streams/to-text";
 import { TimeoutError } from "../../coroutine/mod.ts";
 import { ConnectionClosedError, EofError, pipe, Queue } from "../../ipc/mod.ts";
@@ -212,13 +213,26 @@ leakTest("Process finds the configuration of the module from every working direc
     await using child = make(fixture("mapped/uses_answer.ts"), "getAnswer", { cwd });
     await child.start();
     assertEquals(await child.result(), 42);
-    for (const config of [fixture("mapped/other.json"), fixture("mapped/other.json").href]) {
+    const other = fixture("mapped/other.json");
+    for (const config of [other, other.href, fileURLToPath(other)]) {
       await using other = make(fixture("mapped/uses_answer.ts"), "getAnswer", { cwd, config });
       await other.start();
       assertEquals(await other.result(), 43);
     }
   } finally {
     await Deno.remove(cwd);
+  }
+});
+
+leakTest("Process runs a module that has no configuration anywhere above it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/twice.js`, "export const twice = (n) => 2 * n;");
+    await using child = make(pathToFileURL(`${folder}/twice.js`), "twice", { args: [21] });
+    await child.start();
+    assertEquals(await child.result(), 42);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

@@ -60,6 +60,11 @@ export function setTrap(): Trap {
   return new Trap("throw");
 }
 
+/** An error of which a field cannot be read where it arrives. */
+export function failWithTrap(): never {
+  throw Object.assign(new TypeError("trapped"), { trap: new Trap("throw") });
+}
+
 export function kindOf(trap: Trap): string {
   return trap.kind;
 }
