@@ -83,7 +83,6 @@ export class NatsHold {
     this.#isReleased = true;
     this.#stop();
     await this.#renewal;
-    if (this.signal.aborted) return false;
     return await this.#write(undefined, {}) !== undefined;
   }
 

@@ -377,7 +377,7 @@ export class NatsMembership implements LeaseHost {
     try {
       for await (const letter of this.queue.deadLetters("Cannot list the dead letters")) {
         const { id, body, error, attempts, failedAt } = letter;
-        letters.push({ id, value: fromBytes(body), error, attempts, failedAt });
+        letters.push({ id, value: readValue(body), error, attempts, failedAt });
       }
     } catch (error) {
       throw this.#explain(error);
@@ -560,4 +560,13 @@ function takenError(id: string, attempt: number): WorkerLostError {
 function shutDownError(action: string, { deleted }: { deleted: boolean }): QueueShutDownError {
   const why = deleted ? "it was deleted" : "it is shut down";
   return new QueueShutDownError(`Cannot ${action} the task queue: ${why}`);
+}
+
+/** The value of a dead letter. One that cannot be read does not hide the others; its error says why it cannot. */
+function readValue(body: Uint8Array): unknown {
+  try {
+    return fromBytes(body);
+  } catch {
+    return undefined;
+  }
 }

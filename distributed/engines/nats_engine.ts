@@ -121,6 +121,7 @@ export interface NatsEngineOptions {
  * - **Order.** What is given back comes before all that was never taken. A delayed task whose time has come is taken
  *   before those that wait, whatever its priority. Clocks must agree about as exactly as delays are to be kept.
  * - **Priorities** are those that the queue was created with; others are refused.
+ * - A task that another program has put, and that cannot be read, is a dead letter whose value is `undefined`.
  * - A result, a value or an error is at most as large as the servers take a message, by default 1 MB.
  * - {@linkcode shutdown} lasts: {@linkcode reopen} takes it back.
  * - What is given up, by `await using` or {@linkcode TaskQueue}'s own end, is this side only; the queue stays.

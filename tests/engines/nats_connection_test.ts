@@ -8,6 +8,7 @@ import {
   openNats,
 } from "../../distributed/engines/nats.ts";
 import { NatsSource } from "../../distributed/engines/_nats_owner.ts";
+import { listQueues, pingEngine } from "../../distributed/engines/_nats_queue_list.ts";
 import { AuthenticationError, ConnectionClosedError, ProtocolError } from "../../ipc/mod.ts";
 import * as certificates from "../distributed/fixtures/tls_certificates.ts";
 import { startProgram } from "../support/child_program.ts";
@@ -309,17 +310,31 @@ leakTest("openNats() tells a server that is not there from one that is none", as
   const servers = `127.0.0.1:${web.addr.port}`;
   await assertRejects(() => openNats({ servers, connectTimeoutMs: 200 }), EngineUnavailableError);
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const greeting = (async () => {
-    using conn = await listener.accept();
-    await conn.write(new TextEncoder().encode("SSH-2.0-OpenSSH_9.2\r\n"));
-    await conn.read(new Uint8Array(16)).catch(() => {});
-  })();
-  await assertRejects(
-    () => openNats({ servers: `127.0.0.1:${listener.addr.port}` }),
-    ProtocolError,
-    "it is no NATS server",
-  );
-  await greeting;
+  const { port } = listener.addr;
+  const greetings: [string, typeof ProtocolError | typeof EngineUnavailableError, string][] = [
+    ["SSH-2.0-OpenSSH_9.2\r\n", ProtocolError, "it is no NATS server"],
+    ["INFO {server}\r\n", ProtocolError, "it is no NATS server"],
+    // It says much, and never ends a line.
+    ["x".repeat(300_000), ProtocolError, "it is no NATS server"],
+    [
+      "",
+      EngineUnavailableError,
+      `Lost the connection to 127.0.0.1:${port} before it said anything`,
+    ],
+  ];
+  for (const [text, kind, expected] of greetings) {
+    const greeting = (async () => {
+      using conn = await listener.accept();
+      for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+        rest = rest.subarray(await conn.write(rest).catch(() => rest.length));
+      }
+      if (text !== "") await conn.read(new Uint8Array(16)).catch(() => {});
+    })();
+    const retry = { maxAttempts: 1 };
+    const servers = `127.0.0.1:${port}`;
+    await assertRejects(() => openNats({ servers, retry }), kind, expected);
+    await greeting;
+  }
 });
 
 natsTest("openNats() takes the server that is there, and finds the others later", async () => {
@@ -450,6 +465,18 @@ natsTest("a NatsConnection is made anew after its server has restarted", async (
   assertStringIncludes(String(nats), `${server.address}, connected`);
 });
 
+natsTest("NatsConnection shows its server, the version of it, and its state", async () => {
+  await using server = await startNatsServer();
+  const nats = await openNats({ servers: server.url });
+  assertEquals(/^\d+\.\d+\.\d+/.test(nats.serverVersion), true);
+  assertEquals(Deno.inspect(nats), `NatsConnection { ${server.address}, connected }`);
+  await server.kill();
+  await until(() => !nats.connected, "the connection to be lost");
+  assertEquals(Deno.inspect(nats), `NatsConnection { ${server.address}, lost }`);
+  await nats.close();
+  assertEquals(Deno.inspect(nats), `NatsConnection { ${server.address}, closed }`);
+});
+
 natsTest("a NatsConnection whose login is refused later is given up, and says so", async () => {
   const config = (token: string): string => `authorization { token: "${token}" }`;
   await using server = await startNatsServer({ config: config("abc") });
@@ -475,6 +502,19 @@ natsTest("a NatsConnection with a limit of tries is given up after them", async 
   await server.kill();
   await until(() => !nats.connected, "the connection to be lost");
   await assertRejects(() => nats.waitConnected(), EngineUnavailableError, "no try to connect");
+});
+
+natsTest("an object connects anew when its own connection was given up", async () => {
+  await using server = await startNatsServer();
+  const retry = { maxAttempts: 1, minTimeoutMs: 1, maxTimeoutMs: 1 };
+  const source = new NatsSource({ servers: server.url, retry });
+  const { nc } = await source.open("try");
+  await server.kill();
+  await until(() => nc.isClosed(), "the connection to be given up");
+  await assertRejects(() => source.open("try"), EngineUnavailableError);
+  await server.restart();
+  assertEquals((await source.open("try")).isConnected, true);
+  await source.close();
 });
 
 natsTest("a NatsConnection notices a server that is silent", async () => {
@@ -511,6 +551,16 @@ natsTest("a NatsConnection begins anew at once when something throws that it cal
     console.log = log;
   }
   assert(await client.whenConnected({ timeoutMs: 5_000 }));
+  await source.close();
+});
+
+natsTest("an engine that is away cannot be pinged, and one without queues lists none", async () => {
+  await using server = await startNatsServer();
+  const source = new NatsSource({ servers: server.url, requestTimeoutMs: 500 });
+  assertEquals(await listQueues(source), []);
+  await pingEngine(source);
+  await server.kill();
+  await assertRejects(() => pingEngine(source), EngineUnavailableError, "Cannot ping the engine");
   await source.close();
 });
 

@@ -143,6 +143,11 @@ natsTest(
     await assertRejects(() => dict.update([["x", 1], ["y", (() => {}) as never]]), TypeError);
     assertEquals(await dict.has("x"), false);
     await assertRejects(() => dict.update([5] as never), TypeError, "no pair");
+    for (const none of [5, null]) {
+      await assertRejects(() => dict.update(none as never), TypeError, "must be pairs, a map or");
+    }
+    await assertRejects(() => dict.pop(7 as never), RangeError, "there is no key 7");
+    await assertRejects(() => dict.add("a", "1" as never), TypeError, "a number, got string");
     const takers = await Promise.all([1, 2, 3].map(() => dict.pop("b", undefined)));
     assertEquals(takers.filter((taken) => taken !== undefined), [3]);
   },

@@ -3,6 +3,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { type LeaseHost, NatsLease } from "../../distributed/engines/_nats_lease.ts";
 import type { NatsQueue } from "../../distributed/engines/_nats_queue.ts";
 import type { KeptTask } from "../../distributed/engines/_nats_task_wire.ts";
+import { FakeTime } from "../support/fake_time.ts";
 import { assertPending, settle } from "../support/settle.ts";
 
 type Callback = (error: Error | null, message: Msg) => void;
@@ -13,6 +14,8 @@ class Reporting {
   readonly sent: number[] = [];
   /** What the producer answers to a report, all at once. */
   answers: string[] = [];
+  /** Whether the producer has gone. */
+  isGone = false;
 
   constructor() {
     let listen: Callback = () => {};
@@ -24,11 +27,16 @@ class Reporting {
       },
       publish: (_: string, _body: unknown, options: { headers: { get(name: string): string } }) => {
         this.sent.push(Number(options.headers.get("Mh-Number")));
+        if (this.isGone) listen(null, { headers: { code: 503 } } as Msg);
         for (const text of this.answers) listen(null, { string: () => text } as Msg);
       },
     };
     const queue = {
-      api: { client: { nc }, inbox: () => "inbox" },
+      api: {
+        client: { nc },
+        inbox: () => "inbox",
+        pause: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+      },
       names: { events: () => "events" },
       settings: { leaseMs: 60_000 },
       encode: () => new Uint8Array(),
@@ -75,4 +83,39 @@ Deno.test("NatsLease.progress() ends with the lease, also when nobody has taken 
   reporting.lease.lose(new Error("the end of the test"));
   await settle();
   assertEquals(hasEnded, true);
+});
+
+Deno.test("NatsLease.progress() waits for a producer that has gone, and not for ever", async () => {
+  using time = new FakeTime();
+  const reporting = new Reporting();
+  reporting.isGone = true;
+  const telling = reporting.lease.progress(1);
+  await time.tick(1_000);
+  await assertPending(telling);
+  reporting.isGone = false;
+  reporting.answers = ["taken"];
+  await time.tick(1_000);
+  await telling;
+  assertEquals(new Set(reporting.sent), new Set([1]));
+  reporting.isGone = true;
+  reporting.answers = [];
+  const lost = reporting.lease.progress(2);
+  await time.tick(40_000);
+  await lost;
+  reporting.lease.lose(new Error("the end of the test"));
+});
+
+Deno.test("NatsLease that is not held any more does nothing, and tells its end once", async () => {
+  const reporting = new Reporting();
+  const { lease } = reporting;
+  const ends: unknown[] = [];
+  lease.onStop = (reason) => ends.push(reason);
+  const reason = new Error("the end");
+  lease.lose(reason);
+  lease.lose(new Error("again"));
+  lease.cancel(new Error("too late"));
+  await lease.abandon(new Error("too late"));
+  await lease.progress(1);
+  assertEquals([await lease.release(), await lease.touch(), lease.isHeld], [false, false, false]);
+  assertEquals([ends, reporting.sent], [[reason], []]);
 });

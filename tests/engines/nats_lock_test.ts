@@ -248,3 +248,22 @@ natsTest(
     await assertRejects(() => lock.acquire({ timeoutMs: 20 }), EngineUnavailableError);
   },
 );
+
+natsTest("NatsLock.hold() ends its block in peace though the engine is away", async () => {
+  await using server = await startNatsServer();
+  const lock = new NatsLock({ servers: server.url }, "l", { patienceMs: 100, ttlMs: 60_000 });
+  {
+    await using permit = await lock.hold();
+    assertEquals(permit.signal.aborted, false);
+    await server.kill();
+  }
+  await assertRejects(() => lock.acquire(), EngineUnavailableError);
+  await lock.close();
+});
+
+Deno.test("NatsLockLostError has its number, and its cause if there is one", () => {
+  const cause = new Error("the reason");
+  const error = new NatsLockLostError("Lost it", { token: 7, cause });
+  assertEquals([error.name, error.token, error.cause], ["NatsLockLostError", 7, cause]);
+  assertEquals("cause" in new NatsLockLostError("Lost it", { token: 7 }), false);
+});

@@ -8,7 +8,7 @@ import {
   type StreamMessage,
 } from "../../distributed/engines/_nats_api.ts";
 import type { NatsClient } from "../../distributed/engines/_nats_client.ts";
-import { type ConsumerInfo, NatsQueue } from "../../distributed/engines/_nats_queue.ts";
+import { type ConsumerInfo, NatsQueue, NO_COUNTS } from "../../distributed/engines/_nats_queue.ts";
 import { QueueNames } from "../../distributed/engines/_nats_queue_names.ts";
 import type { KeptTask } from "../../distributed/engines/_nats_task_wire.ts";
 import { TalkChannel } from "../../distributed/engines/_nats_talk.ts";
@@ -50,6 +50,8 @@ class Engine {
   };
   /** What the messages are called that were stored. */
   readonly messageIds: (string | undefined)[] = [];
+  /** What else stands above the one that was stored last. */
+  lastHeaders: Record<string, string> = {};
   /** Whether the account may do nothing but ask. */
   isPoor = false;
 
@@ -60,8 +62,11 @@ class Engine {
         this.#call(subject, body),
       find: (_: string, stream: string, query: Record<string, string | number>) =>
         Promise.resolve(this.#find(stream, query)),
-      store: (_: string, subject: string, _body: unknown, options?: { headers?: MsgHdrs }) =>
-        this.#store(subject, options?.headers?.get("Nats-Msg-Id")),
+      store: (_: string, subject: string, _body: unknown, options?: { headers?: MsgHdrs }) => {
+        const headers = options?.headers ?? [];
+        this.lastHeaders = Object.fromEntries([...headers].map(([key, [value]]) => [key, value!]));
+        return this.#store(subject, this.lastHeaders["Nats-Msg-Id"]);
+      },
       confirm: () => Promise.resolve(),
       trying: (_: string, _options: unknown, attempt: () => Promise<void>) => attempt(),
       pause: () => Promise.resolve(),
@@ -197,6 +202,39 @@ Deno.test("NatsQueue.sweep() keeps a task for which there is no place", async ()
   engine.answers.push(new NatsApiError({ code: 503, err_code: 10077, description: "maximum" }));
   await engine.queue.sweep(ACTION);
   assertEquals(engine.deeds, ["STORE mh.q.t.0.a"]);
+});
+
+Deno.test("NatsQueue.sweep() puts a task again as it was, and not with what the server added", async () => {
+  const engine = new Engine();
+  engine.place = { delivered: 6, confirmed: 6 };
+  const headers = { "Mh-Retries": "2", traceparent: "00-1-2-01", "Nats-Expected-Stream": "x" };
+  engine.streams.set("MH_q_tasks", [message("mh.q.t.0.a", 6, headers)]);
+  await engine.queue.sweep(ACTION);
+  assertEquals(engine.lastHeaders, {
+    "Mh-Retries": "2",
+    traceparent: "00-1-2-01",
+    "Nats-Msg-Id": "rescue.6.a",
+  });
+});
+
+Deno.test("NatsQueue.sweep() takes nothing away that it could not put again", async () => {
+  const engine = new Engine();
+  engine.place = { delivered: 6, confirmed: 6 };
+  engine.streams.set("MH_q_tasks", [message("mh.q.t.0.a", 6)]);
+  engine.answers.push(new Error("the connection is gone"));
+  await assertRejects(() => engine.queue.sweep(ACTION), Error, "the connection is gone");
+  assertEquals(engine.deeds, ["STORE mh.q.t.0.a"]);
+});
+
+Deno.test("NatsQueue.addCounts() tries again when another program was faster, and not otherwise", async () => {
+  const more = { ...NO_COUNTS, failed: 1 };
+  const engine = new Engine();
+  engine.answers.push(new NatsApiError(CONFLICT), { seq: 1, duplicate: true });
+  await engine.queue.addCounts(ACTION, more);
+  assertEquals(engine.deeds.length, 3);
+  engine.answers.push(new NatsApiError({ code: 503, err_code: 1, description: "no" }));
+  await assertRejects(() => engine.queue.addCounts(ACTION, more), NatsApiError);
+  assertEquals(engine.deeds.length, 4);
 });
 
 Deno.test("NatsQueue asks again for what it may not do over another connection", async () => {

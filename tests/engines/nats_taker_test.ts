@@ -107,6 +107,11 @@ class Engine {
     this.#inboxes.at(-1)!(null, { headers: { code: 503 } } as Msg);
   }
 
+  /** Answers the last request: it may not be made. */
+  refuse(why: string): void {
+    this.#inboxes.at(-1)!(new Error(why), {} as Msg);
+  }
+
   /** Answers the last request: there is nothing. */
   deliverNothing(): void {
     this.#inboxes.at(-1)!(null, { headers: { code: 404 } } as Msg);
@@ -299,4 +304,37 @@ Deno.test("TaskTaker gives back what was fetched when it is closed meanwhile", a
   await closing;
   assertEquals((await lease).task, "a");
   assertEquals(engine.held, ["a"]);
+});
+
+Deno.test("TaskTaker asks at once for a task that was delayed, when it is told of the first", async () => {
+  const engine = new Engine();
+  const { lease, request } = await engine.take();
+  engine.taker.noticeDelayed();
+  await settle();
+  assertEquals(engine.requests > request + 1, true);
+  // It asks for such tasks from now on.
+  const asked = engine.requests;
+  engine.taker.noticeDelayed();
+  await settle();
+  assertEquals(engine.requests, asked);
+  engine.deliver(asked - 1, "a");
+  assertEquals((await lease).task, "a");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker takes tasks where it cannot look for delayed ones", async () => {
+  const engine = new Engine();
+  engine.onLook = () => Promise.reject(new Error("not allowed"));
+  const { lease, request } = await engine.take();
+  engine.deliver(request, "a");
+  assertEquals((await lease).task, "a");
+  await engine.taker.close();
+});
+
+Deno.test("TaskTaker says why it could not ask", async () => {
+  const engine = new Engine();
+  const { lease } = await engine.take();
+  engine.refuse("not to be listened to");
+  await assertRejects(() => lease, EngineUnavailableError, "not to be listened to");
+  await engine.taker.close();
 });

@@ -7,12 +7,15 @@ import {
   QueueShutDownError,
 } from "../../coroutine/mod.ts";
 import { EngineUnavailableError, TaskQueue, WorkerLostError } from "../../distributed/mod.ts";
+import { NatsSource } from "../../distributed/engines/_nats_owner.ts";
 import { natsEngine } from "../../distributed/engines/nats_engine.ts";
+import { ConnectionClosedError, ProtocolError } from "../../ipc/mod.ts";
 import { taskQueueContract } from "../contracts/task_queue_contract.ts";
 import { guard } from "../support/guard.ts";
 import { natsTest } from "../support/nats_server.ts";
-import { assertPending } from "../support/settle.ts";
-import { openServer } from "./_nats_queues.ts";
+import { assertPending, settle } from "../support/settle.ts";
+import { openServer, QUEUE } from "./_nats_queues.ts";
+import { until } from "./until.ts";
 
 const PRIORITIES = [0, 1, 2];
 const LEASE_MS = 300;
@@ -97,7 +100,7 @@ natsTest(
   async () => {
     await using opened = await openServer({ leaseMs: LEASE_MS });
     const queue = opened.queue("producer");
-    const put = await queue.put(1);
+    const put = await queue.put(1, { id: "own" });
     const silent = opened.engine("silent");
     await silent.introduce({ name: "miller", concurrency: 1 });
     await silent.get({});
@@ -267,6 +270,67 @@ natsTest("NatsEngine puts no dead letter again beside a task of the same name", 
   assertEquals((await queue.get()).value, 1);
 });
 
+natsTest("NatsEngine refuses names of tasks that cannot come back as they were", async () => {
+  await using opened = await openServer();
+  const queue = opened.queue("all");
+  await assertRejects(() => queue.put(1, { id: "\ud800" }), TypeError, "half of a character");
+  await assertRejects(
+    () => queue.put(1, { id: "ü".repeat(500) }),
+    RangeError,
+    "bytes on the engine",
+  );
+  assertEquals(await queue.qsize(), 0);
+});
+
+natsTest("NatsEngine lists a dead letter that nobody can read beside the others", async () => {
+  await using opened = await openServer();
+  const queue = opened.queue("all");
+  await queue.put(1, { id: "other" });
+  await (await queue.get()).fail(new RangeError("no"));
+  const source = new NatsSource({ servers: opened.server.url });
+  const { js } = await source.open("put");
+  await js.publish(`mh.${QUEUE}.t.0.broken`, '{"a":');
+  await source.close();
+  await assertRejects(() => queue.get({ timeoutMs: 500 }), QueueEmptyError);
+  const letters = await queue.deadLetters.list();
+  assertEquals(letters.map(({ id, value }) => [id, value]), [["other", 1], ["broken", undefined]]);
+  assert(letters[1]!.error instanceof ProtocolError);
+});
+
+natsTest("NatsEngine puts no dead letter again into a full queue, and keeps it", async () => {
+  await using opened = await openServer({ maxSize: 1 });
+  const queue = opened.queue("all");
+  await queue.put(1, { id: "a" });
+  await (await queue.get()).fail(new Error("no"));
+  await queue.put(2);
+  await assertRejects(() => queue.deadLetters.requeue("a"), QueueFullError);
+  await (await queue.get()).complete(null);
+  const again = await queue.deadLetters.requeue("a");
+  await (await queue.get()).complete("well");
+  assertEquals(await again!.result(), "well");
+});
+
+natsTest("NatsEngine keeps the trace of a task, and what its error has", async () => {
+  await using opened = await openServer();
+  const engine = opened.engine("one");
+  const trace = {
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "a=1",
+  };
+  await engine.put({ ...task, retries: 0, trace }, undefined, {});
+  const lease = await engine.get({});
+  assertEquals(lease.trace, trace);
+  await lease.fail(Object.assign(new RangeError("no"), { amount: 10n }), {
+    retry: false,
+    delayMs: 0,
+  });
+  const [letter] = await engine.deadLetters();
+  assert(letter!.error instanceof RangeError);
+  assertEquals((letter!.error as RangeError & { amount: bigint }).amount, 10n);
+  assertEquals(await engine.requeue("a", undefined), true);
+  assertEquals((await engine.get({})).trace, trace);
+});
+
 // Limits
 
 natsTest(
@@ -343,6 +407,8 @@ natsTest(
     await assertRejects(() => queue.get({ timeoutMs: 10 }), EngineUnavailableError);
     await assertRejects(() => queue.get(), EngineUnavailableError);
     await assertRejects(() => queue.statistics(), EngineUnavailableError);
+    await assertRejects(() => queue.qsize(), EngineUnavailableError);
+    await assertRejects(() => queue.deadLetters.list(), EngineUnavailableError);
   },
 );
 
@@ -415,4 +481,99 @@ natsTest("TaskQueue.work() on NATS finishes what it holds, and ends with the que
   assertEquals(results, Array.from({ length: 100 }, (_, n) => n * n));
   await queue.shutdown();
   await working;
+});
+
+natsTest(
+  "NatsEngine that was given up here refuses every call, and says how long leases were",
+  async () => {
+    await using opened = await openServer({ leaseMs: 4_321 });
+    const engine = natsEngine({ servers: opened.server.url }, { queue: QUEUE });
+    assertEquals(engine.leaseMs, 10_000);
+    assertEquals(natsEngine({ servers: "a" }, { leaseMs: 5 }).leaseMs, 5);
+    await engine.qsize();
+    assertEquals(engine.leaseMs, 4_321);
+    await engine[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+    for (const call of [() => engine.qsize(), () => engine.get({}), () => engine.cancel("a")]) {
+      await assertRejects(call, ConnectionClosedError, "it was closed here");
+    }
+  },
+);
+
+natsTest(
+  "NatsEngine.destroy() of a queue that is gone does nothing, and cancel() knows no task",
+  async () => {
+    await using opened = await openServer();
+    const [one, other] = [opened.engine("one"), opened.engine("other")];
+    assertEquals([await other.cancel("unknown"), await one.requeue("unknown", undefined)], [
+      false,
+      false,
+    ]);
+    await one.destroy();
+    await other.destroy();
+    await assertRejects(() => other.put(task, undefined, {}), QueueShutDownError);
+  },
+);
+
+natsTest("NatsEngine ends a cancelled task whose worker has died of it", async () => {
+  await using opened = await openServer({ leaseMs: LEASE_MS });
+  const [silent, producer] = [opened.engine("silent"), opened.engine("producer")];
+  const ended = Promise.withResolvers<unknown>();
+  const watcher = {
+    ...{ started() {}, waiting() {}, progress() {} },
+    ended: (outcome: unknown) => ended.resolve(outcome),
+  };
+  await producer.put({ ...task, ownId: true }, watcher, {});
+  const lease = await silent.get({});
+  const stopped = Promise.withResolvers<unknown>();
+  lease.onStop = stopped.resolve;
+  assertEquals(lease.onStop, stopped.resolve);
+  assertEquals(await producer.cancel("a", "not wanted"), true);
+  assert(await guard(stopped.promise, () => "the worker to be told") instanceof CancelledError);
+  // It never answers: whoever asks next is handed the task, and ends it.
+  await assertRejects(() => producer.get({ timeoutMs: 4 * LEASE_MS }), QueueEmptyError);
+  const outcome = await guard(ended.promise, () => "the task to end") as { state: string };
+  assertEquals(outcome.state, "cancelled");
+  assertEquals((await producer.statistics()).cancelled, 1);
+});
+
+natsTest("NatsEngine: of several that put a task of one name at a time, one puts it", async () => {
+  await using opened = await openServer();
+  const engines = Array.from({ length: 6 }, (_, n) => opened.engine(`producer ${n}`));
+  await Promise.all(engines.map((engine) => engine.qsize()));
+  for (let round = 1; round <= 5; round++) {
+    const own = { ...task, id: `round ${round}`, ownId: true };
+    const answers = await Promise.all(engines.map((engine) => engine.put(own, undefined, {})));
+    assertEquals(answers.sort(), ["known", "known", "known", "known", "known", "put"]);
+    assertEquals(await engines[0]!.qsize(), round);
+  }
+});
+
+natsTest("NatsEngine takes a task back whose put was aborted before it was answered", async () => {
+  await using opened = await openServer();
+  const engine = opened.engine("producer");
+  await engine.qsize();
+  for (const delayMs of [0, 600_000]) {
+    let before: number;
+    for (let isAborted = false; !isAborted;) {
+      before = (await engine.statistics()).put;
+      await opened.server.kill("SIGSTOP");
+      const controller = new AbortController();
+      const id = crypto.randomUUID();
+      const { signal } = controller;
+      const putting = engine.put({ ...task, id, delayMs }, undefined, { signal });
+      // It is on its way.
+      await settle();
+      controller.abort(new Error("not wanted"));
+      const outcome = await putting.catch((error) => error.message);
+      await opened.server.kill("SIGCONT");
+      isAborted = outcome === "not wanted";
+      // The system has not stopped the server in time.
+      if (!isAborted) assertEquals([outcome, await engine.cancel(id)], ["put", true]);
+    }
+    await until(async () => {
+      const { put, unfinished } = await engine.statistics();
+      return put === before + 1 && unfinished === 0;
+    }, "the task to be taken back");
+  }
 });

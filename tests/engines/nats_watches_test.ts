@@ -23,16 +23,30 @@ const LOOK_MS = 1_100;
 /** What a watcher was told. */
 class Told implements TaskWatcher {
   readonly ends: TaskOutcome[] = [];
+  /** Attempts that have started, 0 for one that waits again. */
+  readonly attempts: number[] = [];
+  readonly reports: unknown[] = [];
   onProgress: () => void | Promise<void> = () => {};
 
-  started(): void {}
-  waiting(): void {}
-  progress(): void | Promise<void> {
+  started(attempt: number): void {
+    this.attempts.push(attempt);
+  }
+  waiting(): void {
+    this.attempts.push(0);
+  }
+  progress(value: unknown): void | Promise<void> {
+    this.reports.push(value);
     return this.onProgress();
   }
   ended(outcome: TaskOutcome): void {
     this.ends.push(outcome);
   }
+}
+
+/** What a worker says. */
+interface Word {
+  readonly kind: "started" | "progress";
+  readonly body: string;
 }
 
 /** The producer's side of a queue, with an engine that answers as the test says. */
@@ -47,22 +61,31 @@ class Producer {
   /** What the stream of outcomes has. */
   state = { first_seq: 1, last_seq: 0 };
   isGone = false;
+  /** What was published, and answers. */
+  readonly said: string[] = [];
   /** How many questions are not answered. */
   silent = 0;
+  /** What workers say that they hold. */
+  held: unknown[] = [];
+  /** Tasks that were given up. */
+  readonly givenUp: string[] = [];
+  /** Called when it is asked for a task. */
+  onFindTask: () => void = () => {};
+  readonly client: { nc: unknown; isConnected: boolean; reconnects: number };
   readonly #heard = new Map<string, Callback>();
 
-  constructor() {
+  constructor({ leaseMs = LEASE_MS }: { leaseMs?: number } = {}) {
     let inboxes = 0;
     const nc = {
       isClosed: () => false,
-      publish() {},
+      publish: (subject: string) => this.said.push(subject),
       subscribe: (subject: string, { callback }: { callback: Callback }) => {
         this.#heard.set(subject, callback);
         return { unsubscribe: () => this.#heard.delete(subject) };
       },
     };
     const api = {
-      client: { nc, isConnected: true, reconnects: 0 },
+      client: this.client = { nc, isConnected: true, reconnects: 0 },
       inbox: () => `inbox ${++inboxes}`,
       pause: () => settle(),
       // deno-lint-ignore require-await
@@ -76,21 +99,25 @@ class Producer {
     const queue = {
       api,
       names: { events: (producer: string) => `events ${producer}`, outcomesOf: () => "" },
-      settings: { leaseMs: LEASE_MS },
+      settings: { leaseMs },
       // deno-lint-ignore require-await
       findOutcome: async (_: string, id: string) => {
         if (this.silent-- > 0) throw new EngineUnavailableError("no answer");
         const outcome = this.outcomes.get(id);
         return outcome && { outcome };
       },
-      findTask: (_: string, id: string) => Promise.resolve(this.tasks.get(id)),
+      findTask: (_: string, id: string) => {
+        const task = this.tasks.get(id);
+        this.onFindTask();
+        return Promise.resolve(task);
+      },
     } as unknown as NatsQueue;
     this.watches = new TaskWatches({
       queue,
-      talk: {} as TalkChannel,
+      talk: { gather: () => Promise.resolve(this.held) } as unknown as TalkChannel,
       self: SELF,
       holdsHere: () => false,
-      giveUp: () => Promise.resolve(),
+      giveUp: ({ id }) => Promise.resolve(void this.givenUp.push(id)),
     });
   }
 
@@ -118,13 +145,24 @@ class Producer {
   }
 
   /** A worker tells how far it is; the answers are those of the producer. */
-  report(id: string): string[] {
+  report(id: string, { kind = "progress", body = "1" }: Partial<Word> = {}): string[] {
     const answers: string[] = [];
-    const event = { kind: "progress", id, attempt: 1, by: "b", worker: "w", number: 1 } as const;
+    const event = { kind, id, attempt: 1, by: "b", worker: "w", number: 1 };
     const respond = (text: string): boolean => answers.push(text) > 0;
-    const message = { headers: eventHeaders(event), data: new Uint8Array([49]), respond };
+    const message = { headers: eventHeaders(event), data: new TextEncoder().encode(body), respond };
     this.#heard.get(`events ${SELF}`)!(null, message as unknown as Msg);
     return answers;
+  }
+
+  /** The consumer of ends says something that is none; nothing at all when it is refused. */
+  async say(headers: Record<string, string> | undefined, { reply = "" } = {}): Promise<void> {
+    const inbox = this.subjects.findLast((subject) => subject.startsWith("inbox"))!;
+    const get = (name: string): string => headers?.[name] ?? "";
+    const respond = () => this.said.push("an answer");
+    const message = { headers: { code: 100, get }, reply, respond } as unknown as Msg;
+    const error = headers === undefined ? new Error("refused") : null;
+    this.#heard.get(inbox)!(error, message);
+    await settle();
   }
 
   /** The connection was lost and made anew. */
@@ -258,4 +296,103 @@ Deno.test("TaskWatches begins anew when an end was left out", async () => {
   assertEquals(producer.consumers, ["all", "by_start_sequence"]);
   await producer.deliver("b", 9);
   assertEquals(other.ends, [DONE]);
+});
+
+Deno.test("TaskWatches tells a second watcher that the task runs, and neither that has left", async () => {
+  await using producer = new Producer();
+  const first = await producer.put("a");
+  producer.report("a", { kind: "started" });
+  const second = await producer.put("a");
+  assertEquals([first.attempts, second.attempts], [[1], [1]]);
+  producer.watches.remove("a", first);
+  producer.watches.remove("a", first);
+  producer.watches.remove("b", first);
+  await producer.deliver("a", 1);
+  assertEquals([first.ends, second.ends], [[], [DONE]]);
+  // Nobody waits for it any more.
+  await producer.watches.adopt({ producer: SELF } as KeptTask, "a");
+  producer.watches.stored("a");
+});
+
+Deno.test("TaskWatches answers a report that nobody can read", async () => {
+  await using producer = new Producer();
+  const told = await producer.put("a");
+  assertEquals(producer.report("a", { body: "{" }), ["taken"]);
+  assertEquals(told.reports, [undefined]);
+});
+
+Deno.test("TaskWatches says that a task has ended whose result is not kept", async () => {
+  await using producer = new Producer();
+  const told = await producer.put("a", { isStored: false });
+  await producer.watches.adopt({ producer: "other" } as KeptTask, "a");
+  const [end] = told.ends;
+  assertEquals(end?.state, "failed");
+  assertStringIncludes(
+    String((end as { error?: unknown }).error),
+    "its result is not kept any more",
+  );
+});
+
+Deno.test("TaskWatches finds an end that has come while it looked for the task", async () => {
+  await using producer = new Producer();
+  const told = await producer.put("a", { isStored: false });
+  producer.onFindTask = () => producer.outcomes.set("a", DONE);
+  await producer.watches.adopt({ producer: "other" } as KeptTask, "a");
+  assertEquals(told.ends, [DONE]);
+});
+
+Deno.test("TaskWatches tells an end once that it hears while it looks", async () => {
+  await using producer = new Producer();
+  const told = await producer.put("a", { isStored: false });
+  const next = new Told();
+  producer.onFindTask = () => {
+    producer.watches.ended("a", DONE);
+    // Another one of this name, which is being put.
+    producer.watches.add("a", next, { retries: 0 });
+  };
+  await producer.watches.adopt({ producer: "other" } as KeptTask, "a");
+  assertEquals([told.ends, next.ends], [[DONE], []]);
+});
+
+Deno.test("TaskWatches has a task wait again, or end, whose worker is silent for too long", async () => {
+  using time = new FakeTime();
+  await using producer = new Producer({ leaseMs: 1_000 });
+  const told: Record<string, Told> = {};
+  for (const [id, retries] of [["held", 0], ["again", 1], ["lost", 0], ["ended", 0]] as const) {
+    producer.tasks.set(id, { id, producer: SELF, retries });
+    producer.watches.add(id, told[id] = new Told(), { retries });
+    producer.watches.stored(id);
+    producer.report(id, { kind: "started" });
+  }
+  producer.tasks.delete("ended");
+  producer.outcomes.set("ended", DONE);
+  producer.held = [[["held", 1], ["unknown", 1]], "no list"];
+  // Who is not connected hears nothing, and draws no conclusion.
+  producer.client.isConnected = false;
+  await time.tick(20_000);
+  assertEquals(Object.values(told).map(({ attempts }) => attempts), [[1], [1], [1], [1]]);
+  producer.client.isConnected = true;
+  await time.tick(20_000);
+  assertEquals(told["again"]!.attempts, [1, 0]);
+  assertEquals(told["held"]!.attempts, [1]);
+  assertEquals(told["ended"]!.ends, [DONE]);
+  assertEquals(producer.givenUp, ["lost"]);
+});
+
+Deno.test("TaskWatches tells an engine that waits to go on, and begins anew where it is behind", async () => {
+  await using producer = new Producer();
+  const told = await producer.put("a");
+  await producer.put("b");
+  await producer.deliver("b", 1);
+  await producer.say({ "Nats-Last-Consumer": "1", "Nats-Consumer-Stalled": "flow.1" });
+  await producer.say({}, { reply: "flow.2" });
+  assertEquals([producer.said, producer.consumers], [["flow.1", "an answer"], ["all"]]);
+  // The end of the other one was delivered, and has not come.
+  producer.state = { first_seq: 1, last_seq: 2 };
+  await producer.say({ "Nats-Last-Consumer": "2" });
+  assertEquals(producer.consumers, ["all", "by_start_sequence"]);
+  await producer.deliver("a", 2);
+  assertEquals(told.ends, [DONE]);
+  await producer.say(undefined);
+  assertEquals(producer.consumers.length, 3);
 });
