@@ -22,12 +22,6 @@ export class BatchQueue<B extends Queued> {
   /** Highest priority first; lines that are empty stay, because most programs have one or two. */
   readonly #lines: Line<B>[] = [];
   readonly #byPriority = new Map<number, Line<B>>();
-  #size = 0;
-
-  /** How many batches wait. */
-  get size(): number {
-    return this.#size;
-  }
 
   /** The one that is next. */
   first(): B | undefined {
@@ -46,7 +40,6 @@ export class BatchQueue<B extends Queued> {
     if (line.last === undefined) line.first = batch;
     else line.last.after = batch;
     line.last = batch;
-    this.#size++;
   }
 
   /** Joins before its equals, also when it is in the queue. */
@@ -58,7 +51,6 @@ export class BatchQueue<B extends Queued> {
     if (line.first === undefined) line.last = batch;
     else line.first.before = batch;
     line.first = batch;
-    this.#size++;
   }
 
   /** Leaves; nothing happens when it is not in the queue. */
@@ -70,7 +62,6 @@ export class BatchQueue<B extends Queued> {
     if (batch.after === undefined) line.last = batch.before;
     else batch.after.before = batch.before;
     batch.queue = batch.before = batch.after = undefined;
-    this.#size--;
     if (line.first === undefined && this.#lines.length > 16) this.#drop(line);
   }
 

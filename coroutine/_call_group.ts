@@ -72,9 +72,8 @@ export class CallGroup extends Batch {
     this.#items.push(item);
   }
 
-  /** Stops one call; one that is not held ends at once. @returns `false` when it had ended. */
-  cancel(index: number, error: unknown): boolean {
-    if (this.#receivers[index] === undefined) return false;
+  /** Stops one call, which has not ended; one that is not held ends at once. */
+  cancel(index: number, error: unknown): void {
     const isFresh = index >= this.#next;
     if (isFresh) (this.#cancelled ??= new Set()).add(index);
     if (isFresh || this.dropReturned(index)) {
@@ -83,10 +82,9 @@ export class CallGroup extends Batch {
       figures.cancelled++;
       if (!this.isAvailable) this.owner.dequeue(this);
       this.failed(index, error);
-      return true;
+      return;
     }
     for (const job of this.owner.jobsOf(this)) job.stop(index, error);
-    return true;
   }
 
   /** Whether a call runs. */

@@ -121,7 +121,9 @@ export class PendingResult<T> implements AsyncResult<T>, CallReceiver {
       reason === undefined ? undefined : { cause: reason },
     );
     if (this.#batch !== undefined) return this.#batch.stop(error, "ask");
-    return this.#group?.cancel(this.#index, error) ?? false;
+    if (this.#group === undefined) return false;
+    this.#group.cancel(this.#index, error);
+    return true;
   }
 
   async get(options: WaitOptions = {}): Promise<T> {

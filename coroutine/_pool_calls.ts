@@ -27,10 +27,7 @@ export function waitForPool(core: PoolCore): (() => void) | undefined {
   const call = owner === undefined ? undefined : calls.get(owner);
   if (call === undefined || call.core !== core) return undefined;
   if (call.waits++ === 0) call.takeBack = core.lend();
-  let isOver = false;
   return () => {
-    if (isOver) return;
-    isOver = true;
     if (--call.waits === 0) call.takeBack();
   };
 }

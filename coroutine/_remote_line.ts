@@ -189,7 +189,6 @@ export class RemoteLine {
     const held = this.#next(wire, index, 1);
     held.heardAt = performance.now();
     held.job.started(index);
-    if (held.stops?.has(index) === true) this.#giveChance();
   }
 
   /** The item reports how far it is. */
@@ -253,7 +252,6 @@ export class RemoteLine {
     const line = this.#line;
     if (line[0] !== held) {
       line.splice(line.indexOf(held), 1);
-      if (line.length === 0) this.#owner.emptied();
       return;
     }
     line.shift();

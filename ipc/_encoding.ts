@@ -203,8 +203,11 @@ function takeReferences(
     const rest = takeReferences(inner, path, found, above, without);
     path.pop();
     if (rest === inner) continue;
-    // Not spread: that would fill the holes of an array.
-    copy ??= (isArray ? value.slice() : { ...value }) as Record<string | number, unknown>;
+    // Not spread: that would fill the holes of an array. Its slice has no properties beside the elements.
+    copy ??= (isArray ? Object.assign(value.slice(), value) : { ...value }) as Record<
+      string | number,
+      unknown
+    >;
     copy[at] = rest;
   }
   above.delete(value);

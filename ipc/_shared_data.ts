@@ -75,7 +75,10 @@ function takeReferences(
     const inner = (value as Record<string, unknown>)[key];
     const rest = takeReferences(inner, [...path, at], found, above);
     if (rest === inner) continue;
-    changed ??= (isArray ? value.slice() : { ...value }) as Record<string | number, unknown>;
+    changed ??= (isArray ? Object.assign(value.slice(), value) : { ...value }) as Record<
+      string | number,
+      unknown
+    >;
     changed[at] = rest;
   }
   above.delete(value);

@@ -147,8 +147,9 @@ function copy(value: unknown, copies: Map<object, object>): unknown {
   if (Array.isArray(value)) {
     const array: unknown[] = new Array(value.length);
     copies.set(value, array);
-    for (const key of Object.keys(value)) {
-      array[Number(key)] = copy(value[Number(key)], copies);
+    // Also what is beside the elements.
+    for (const [key, item] of Object.entries(value)) {
+      (array as unknown as Record<string, unknown>)[key] = copy(item, copies);
     }
     return array;
   }

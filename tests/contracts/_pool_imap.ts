@@ -120,6 +120,19 @@ export function poolImapContract(name: string, subject: PoolSubject): void {
     }
   });
 
+  test(".imap() gives the results before an error of its async input", async (pool) => {
+    async function* failing(good: number): AsyncGenerator<number> {
+      await 0;
+      yield* upTo(good, REASON);
+    }
+    for (const good of [0, 1, 6]) {
+      const results = pool.imap(square, failing(good));
+      for (let n = 0; n < good; n++) assertEquals((await results.next()).value, n * n);
+      assertStrictEquals(await assertRejects(() => results.next()), REASON);
+      assertEquals((await results.next()).done, true);
+    }
+  });
+
   test(".imapUnordered() gives the error of its input last [cpython: _TestPool.test_imap_unordered_handle_iterable_exception]", async (pool) => {
     const results = pool.imapUnordered(square, upTo(6, REASON));
     const seen: number[] = [];
@@ -149,6 +162,17 @@ export function poolImapContract(name: string, subject: PoolSubject): void {
     assertEquals(seen, [0]);
     const { queued, running } = pool.statistics();
     assertEquals([queued, running], [0, 0]);
+  });
+
+  test(".imap() can be looped over by the iterator that a loop asks for", async (pool) => {
+    const loop = pool.imap(failIfOdd, [0, 2, 3, 4])[Symbol.asyncIterator]();
+    const seen: number[] = [];
+    await assertRejects(async () => {
+      for await (const n of loop) seen.push(n);
+    }, RangeError);
+    assertEquals(seen, [0, 2]);
+    assertStrictEquals(loop[Symbol.asyncIterator](), loop);
+    assertEquals(await loop.next(), { done: true, value: undefined });
   });
 
   test(".imap().next() waits for a limited time, and takes nothing then [cpython: ExecutorTest.test_map_timeout]", async (pool) => {

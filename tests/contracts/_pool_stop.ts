@@ -69,6 +69,22 @@ export function poolStopContract(name: string, subject: PoolSubject): void {
     assertEquals(pool.statistics().running, 0);
   }, 1);
 
+  test(
+    " stops a list of which one item runs, starts none of the others, and goes on",
+    async (pool) => {
+      const gate = new RemoteGate(subject);
+      const items = [1, 2, 3].map((n) => ({ gate: gate.token, n }));
+      const list = pool.mapAsync(passGateWith, items, { chunkSize: 3 });
+      assertEquals(await gate.arrivals(1), [1]);
+      assertEquals(list.cancel(), true);
+      await assertRejects(() => list.get({ timeoutMs: 30_000 }), CancelledError);
+      assertEquals(await pool.apply(square, [3]), 9);
+      const { running, cancelled } = pool.statistics();
+      assertEquals([running, cancelled, await gate.token.arrivals.qsize()], [0, 3, 0]);
+    },
+    1,
+  );
+
   test(" stops a call whose signal aborts, and rejects with its reason", async (pool) => {
     const gate = new RemoteGate(subject);
     const { signal, abort } = controllerOf();
@@ -117,6 +133,19 @@ export function poolStopContract(name: string, subject: PoolSubject): void {
     const second = pool.apply(square, [3], { timeoutMs: 10_000 });
     await assertRejects(() => first, TimeoutError);
     assertEquals(await second, 9);
+  }, 1);
+
+  test(".map() has the time of an item begin when it starts, not its chunk", async (pool) => {
+    const gates = [1, 2].map(() => new RemoteGate(subject));
+    await gates[0]!.pass(1);
+    const items = gates.map(({ token }, n) => ({ gate: token, n }));
+    const call = pool.mapAsync(passGateWith, items, { timeoutMs: 500, chunkSize: 2 });
+    await assertRejects(
+      () => call.get({ timeoutMs: 30_000 }),
+      TimeoutError,
+      "it ran longer than 500 ms",
+    );
+    assertEquals(await pool.apply(square, [3]), 9);
   }, 1);
 
   test(".map() stops only the item that takes too long", async (pool) => {

@@ -74,6 +74,16 @@ export function poolStreamContract(name: string, subject: PoolSubject): void {
     assertEquals(pool.statistics().running, 0);
   });
 
+  test(".stream().next() that may not wait throws at once, and takes nothing", async (pool) => {
+    const gate = new RemoteGate(subject);
+    const values = pool.stream(countAtGate, [gate.token]);
+    await assertRejects(() => values.next({ timeoutMs: 0 }), TimeoutError, "after 0 ms");
+    assertEquals((await values.next()).value, 1);
+    await assertRejects(() => values.next({ timeoutMs: 0 }), TimeoutError);
+    await gate.pass(1);
+    assertEquals((await values.next()).value, 2);
+  });
+
   test(".stream() gives the values before an error", async (pool) => {
     const values = pool.stream(countTo, [2, "enough"]);
     assertEquals((await values.next()).value, 0);

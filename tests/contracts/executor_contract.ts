@@ -78,6 +78,7 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
       assertEquals(statesOf(second), [false, false, false]);
       assertEquals(String(first), "Future { running }");
       assertEquals(String(second), "Future { pending }");
+      assertEquals(Deno.inspect({ second }), "{ second: Future { pending } }");
       assertEquals(first.cancel(), false);
       assertEquals(second.cancel(), true);
       assertEquals(second.cancel(), true);
@@ -268,6 +269,25 @@ export function executorContract(name: string, subject: ExecutorSubject): void {
     await assertRejects(() => late.next(), TimeoutError, "1 ms after the call");
     assertEquals((await late.next()).done, true);
     await results.return();
+  });
+
+  test(".map() with a time limit can be looped over, and left", async (executor) => {
+    assertEquals(await collect(executor.map(square, NUMBERS, { timeoutMs: 60_000 })), SQUARES);
+    const gate = new RemoteGate(gates);
+    {
+      await using results = executor.map(passGateWith, [{ gate: gate.token, n: 1 }], {
+        timeoutMs: 60_000,
+      });
+      // The time of one wait is over, not that of the call.
+      const error = await assertRejects(() => results.next({ timeoutMs: 1 }), TimeoutError);
+      assert(error.message.endsWith("it is not there after 1 ms"), error.message);
+      await gate.pass(1);
+      assertEquals((await results.next()).value, 1);
+    }
+    const results = executor.map(square, upTo(100), { timeoutMs: 60_000, bufferSize: 4 });
+    assertEquals((await results.next()).value, 0);
+    await results[Symbol.asyncDispose]();
+    assertEquals((await results.next()).done, true);
   });
 
   test(".map() takes all input at once, or no more than it may [cpython: ThreadPoolExecutorTest.test_map_submits_without_iteration]", async (executor) => {

@@ -555,3 +555,14 @@ Deno.test("AsyncCoroutine delegates and can be delegated to", async () => {
   assertEquals([closed.state, log.length], ["closed", 4]);
   assert(log.at(-1) === "inner ends");
 });
+
+Deno.test("AsyncCoroutine iterator.return() of one that is closed answers the value, as a generator does", async () => {
+  const closed = coroutine(async function* (): AsyncGenerator<number, number, void> {
+    yield 1;
+    return 2;
+  })();
+  const iterator = closed[Symbol.asyncIterator]();
+  await iterator.next();
+  await closed.close();
+  assertEquals(await iterator.return!(7), { done: true, value: 7 });
+});

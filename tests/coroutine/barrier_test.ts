@@ -166,6 +166,27 @@ for (const way of ["abort", "reset"] as const) {
   });
 }
 
+Deno.test("Barrier.reset() between the rounds keeps the action of the next one from beginning", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let begun = 0;
+  const action = () => {
+    begun++;
+    return promise;
+  };
+  const barrier = new Barrier(2, { action });
+  const waits = [barrier.wait(), barrier.wait()];
+  await settle();
+  const next = [barrier.wait(), barrier.wait()];
+  // Behind the barrier, which begins the next round then, and before those who wait for it.
+  const reset = promise.then(() => barrier.reset());
+  resolve();
+  await reset;
+  for (const wait of next) await assertRejects(() => wait, BrokenBarrierError, "it was reset");
+  assertEquals(await Promise.all(waits), [0, 1]);
+  await settle();
+  assertEquals([begun, barrier.broken], [1, false]);
+});
+
 Deno.test("Barrier ignores what an action throws after a reset", async () => {
   const { fail } = createGates("fail");
   const barrier = new Barrier(1, { action: () => fail.wait().then(() => Promise.reject(REASON)) });

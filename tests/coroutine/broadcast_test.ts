@@ -146,6 +146,39 @@ Deno.test("broadcast() ends a pipe when all targets have ended", () => {
   assertEquals(taken, 1);
 });
 
+Deno.test("broadcast() with async targets passes by one that has ended, too", async () => {
+  const all = await broadcast(first(), sumSlowly()).start();
+  assertEquals([await all.send(1), await all.send(2)], [[1, 1], [1, 3]]);
+  await all.close();
+});
+
+Deno.test("broadcast() that fails closes a target that is busy when its step has ended", async () => {
+  const { go } = createGates("go");
+  const log: string[] = [];
+  const busy = coroutine(async function* () {
+    try {
+      for (;;) {
+        const n: number = yield;
+        await go.wait();
+        log.push(`busy has ${n}`);
+      }
+    } finally {
+      log.push("busy ends");
+    }
+  })();
+  const all = await broadcast(failing(FAILURE), busy).start();
+  // Somebody else sends to it, which he should not.
+  const own = busy.send(1);
+  const sent = all.send(2);
+  await assertPending(sent, "broadcast");
+  go.open();
+  const { errors } = await assertRejects(() => sent, AggregateError);
+  assertStrictEquals(errors[0], FAILURE);
+  assertInstanceOf(errors[1], InvalidStateError);
+  await own;
+  assertEquals([log, busy.state], [["busy has 1", "busy ends"], "closed"]);
+});
+
 Deno.test("broadcast() closes its targets with itself", async () => {
   const log: string[] = [];
   broadcast(witness("a", log), witness("b", log)).start().close();

@@ -183,6 +183,18 @@ Deno.test("Future.running() is true for the one that runs of the calls that a ru
   await pool.terminate();
 });
 
+Deno.test("Future.running() is true for a call with options that runs", async () => {
+  await using pool = new FakePool();
+  const call = pool.applyAsync(same, [1], { timeoutMs: 60_000 });
+  const future = new PoolFuture(call as PendingResult<number>);
+  await settle();
+  assertEquals(future.running(), false);
+  pool.runner(0).jobs[0]!.started(0);
+  assertEquals([future.running(), future.cancel()], [true, false]);
+  pool.runner(0).finish();
+  assertEquals([await future, future.running()], [1, false]);
+});
+
 Deno.test("AsyncResult.cancel() stops one of the calls that were given back", async () => {
   const { pool, runner } = await createExperienced();
   await using _ = pool;
@@ -205,6 +217,23 @@ Deno.test("AsyncResult.cancel() stops one of the calls that were given back", as
   assertEquals(await calls[9], 9);
   const { queued, running } = pool.statistics();
   assertEquals([queued, running], [0, 0]);
+});
+
+Deno.test("AsyncResult.cancel() of the only call that was given back leaves nothing behind", async () => {
+  const { pool, runner } = await createExperienced();
+  const calls = Array.from({ length: 4 }, (_, n) => pool.applyAsync(same, [n]));
+  await settle();
+  const job = runner.jobs.shift()!;
+  assertEquals(job.items, [0, 1]);
+  job.started(0);
+  job.giveBack(1);
+  assertEquals(calls[1]!.cancel(), true);
+  job.succeed(0, 0);
+  assertEquals(runner.held, [[2]]);
+  while (runner.jobs.length > 0) runner.finish();
+  assertEquals(await Promise.all([calls[0], calls[2], calls[3]]), [0, 2, 3]);
+  pool.close();
+  await pool.join({ timeoutMs: 10_000 });
 });
 
 Deno.test("Pool rejects each of the calls that are waiting together when it is terminated", async () => {

@@ -19,6 +19,8 @@ Deno.test("coroutine() refuses what is no generator function", () => {
     return 5;
   } as never);
   assertThrows(() => (notOne as () => void)(), TypeError, '"notOne" must be a generator function');
+  const empty = coroutine((() => null) as never);
+  assertThrows(() => (empty as () => void)(), TypeError, "it returned null");
   const promised = coroutine((() => Promise.resolve()) as never);
   assertThrows(() => (promised as () => void)(), TypeError, "it returned object");
 });

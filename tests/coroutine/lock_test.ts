@@ -162,6 +162,16 @@ Deno.test("Lock.acquire() that was handed the lock before its task was cancelled
   assertEquals(lock.locked(), false);
 });
 
+Deno.test("Lock.acquire() with a time limit and a signal rejects with the reason of the signal", async () => {
+  const lock = new Lock();
+  await lock.acquire();
+  const controller = new AbortController();
+  const waiting = lock.acquire({ timeoutMs: 60_000, signal: controller.signal });
+  controller.abort(REASON);
+  assertStrictEquals(await assertRejects(() => Promise.resolve(waiting)), REASON);
+  assertEquals(lock.statistics(), { locked: true, waiting: 0 });
+});
+
 // Text
 
 Deno.test("Lock shows its state in one line", async () => {

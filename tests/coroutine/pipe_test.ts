@@ -3,6 +3,7 @@ import {
   CancelledError,
   type Coroutine,
   coroutine,
+  currentTask,
   InvalidStateError,
   pipe,
   Queue,
@@ -534,4 +535,44 @@ Deno.test("pipe() ends when its task is cancelled, and takes no item later", asy
   await assertRejects(async () => await task, CancelledError);
   await settle();
   assertEquals([log.at(-1), queue.statistics().getting], ["a ends", 0]);
+});
+
+Deno.test("pipe() with options ends when its task is cancelled, and is a part of it", async () => {
+  const queue = new Queue<number>();
+  const seen: unknown[] = [];
+  const note = coroutine(function* () {
+    for (;;) {
+      const n: number = yield;
+      seen.push(n, currentTask() === task);
+    }
+  });
+  const task = spawn(async () => await pipe(queue, note(), { timeoutMs: 60_000 }));
+  queue.putNowait(1);
+  await settle();
+  task.cancel("over");
+  await assertRejects(async () => await task, CancelledError);
+  await settle();
+  assertEquals([seen, queue.statistics().getting], [[1, true], 0]);
+});
+
+Deno.test("pipe() ends although an async source cannot be left", async () => {
+  const endless = {
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: false, value: 1 }) }),
+  };
+  assertEquals(await pipe(endless as AsyncIterable<number>, take(2)), 1);
+});
+
+Deno.test("pipe() waits until an async source that it leaves has ended", async () => {
+  const { end } = createGates("end");
+  async function* ending(): AsyncGenerator<number> {
+    try {
+      for (let n = 1;; n++) yield n;
+    } finally {
+      await end.wait();
+    }
+  }
+  const piped = pipe(ending(), take(2));
+  await assertPending(piped, "the end of the source");
+  end.open();
+  assertEquals(await piped, 2);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { CancelledError, TimeoutError } from "../../coroutine/mod.ts";
+import { BasePool, CancelledError, InvalidStateError, TimeoutError } from "../../coroutine/mod.ts";
 import { poolInternals } from "../../coroutine/_pool_internals.ts";
 import type { Runner } from "../../coroutine/_runner.ts";
 import { FakeTime } from "../support/fake_time.ts";
@@ -254,6 +254,30 @@ Deno.test("PoolCore survives any number of items that kill their runner", async 
   });
   const calls = Array.from({ length: 50 }, (_, n) => pool.applyAsync(same, [n]));
   for (const call of calls) assertStrictEquals(await assertRejects(() => call.get()), DEATH);
+});
+
+Deno.test("PoolCore fails once when none of its runners can be made", async () => {
+  const errors = [1, 2, 3].map((n) => new Error(`No runner ${n}`));
+  const [first] = errors;
+  const pool = new FakePool({ size: 3, minimum: 3 }, () => Promise.reject(errors.shift()));
+  const call = pool.applyAsync(same, [1]);
+  assertStrictEquals(await assertRejects(() => call.get()), first);
+  await pool.join();
+  assertStrictEquals(assertThrows(() => pool.applyAsync(same, [1])), first);
+  assertEquals([pool.runners.length, pool.statistics().failed], [3, 1]);
+});
+
+Deno.test("PoolCore hears no progress of an item that has ended", async () => {
+  await using pool = new FakePool();
+  const seen: unknown[] = [];
+  const call = pool.applyAsync(same, [1], { onProgress: (value: unknown) => seen.push(value) });
+  await settle();
+  const job = pool.runner(0).take();
+  job.started(0);
+  job.progress(0, "half");
+  job.succeed(0, 1);
+  job.progress(0, "late");
+  assertEquals([await call, seen], [1, ["half"]]);
 });
 
 // Runners that come and go
@@ -517,4 +541,51 @@ Deno.test("PoolCore.cancelWaiting() cancels what has not started, and leaves wha
   assertEquals(pool.runner(0).held, [[1]]);
   pool.runner(0).finish();
   assertEquals(await calls[0], 1);
+});
+
+Deno.test("PoolCore.cancelWaiting() cancels a list that a runner holds, unless an item has started", async () => {
+  await using pool = new FakePool({ size: 2 }, (runner) => {
+    runner.onCancel = (job, index) => job.fail(index, undefined);
+    return runner;
+  });
+  const lists = [1, 2].map((n) => pool.mapAsync(same, [n, n], { chunkSize: 2 }));
+  await settle();
+  pool.runner(1).jobs[0]!.started(0);
+  poolInternals.coreOf(pool).cancelWaiting(new CancelledError("enough"));
+  assertEquals(lists.map((list) => list.cancelled()), [true, false]);
+  pool.runner(1).finish();
+  assertEquals(await lists[1], [2, 2]);
+});
+
+Deno.test("PoolCore keeps to the priorities, also when there have been many of them", async () => {
+  await using pool = new FakePool({ size: 1 });
+  const hold = pool.applyAsync(same, [0]);
+  await settle();
+  // Not in their order, and twice: what became empty is used again.
+  for (let round = 0; round < 2; round++) {
+    const priorities = Array.from({ length: 40 }, (_, n) => (n * 7) % 40 - 20);
+    const calls = priorities.map((priority) => pool.applyAsync(same, [priority], { priority }));
+    const order: unknown[] = [];
+    if (round === 0) pool.runner(0).finish();
+    else await settle();
+    while (pool.runner(0).jobs.length > 0) {
+      order.push(...pool.runner(0).held.flat());
+      pool.runner(0).finish();
+      if (order.length === 20) {
+        calls.push(pool.applyAsync(same, [100], { priority: 100 }));
+        await settle();
+      }
+    }
+    const sorted = priorities.toSorted((a, b) => b - a);
+    assertEquals(order, [...sorted.slice(0, 20), sorted[20], 100, ...sorted.slice(21)]);
+    await Promise.all(calls);
+  }
+  assertEquals(await hold, 0);
+});
+
+Deno.test("BasePool refuses to be used without runners", () => {
+  class Bare extends BasePool {}
+  const pool = new Bare();
+  assertThrows(() => pool.applyAsync(same, [1]), InvalidStateError, "it has no runners");
+  assertThrows(() => pool.close(), InvalidStateError, "it has no runners");
 });

@@ -70,6 +70,19 @@ Deno.test("Pool gives functions that ask late a task of their own as well", asyn
   assertEquals(new Set(tasks.map(({ task }) => task)).size, 5);
 });
 
+Deno.test("Pool gives what a function left running behind a task that has ended", async () => {
+  await using pool = new Pool(1);
+  const { go } = createGates("go");
+  const { left } = await pool.apply(() => ({
+    left: go.wait().then(() => ({ task: currentTask() })),
+  }));
+  go.open();
+  const { task } = await left;
+  await settle();
+  assert(task!.done());
+  assertEquals(await pool.apply(() => 1), 1);
+});
+
 Deno.test("Pool aborts the signal of the task, and ends its waits", async () => {
   await using pool = new Pool(2);
   const seen: unknown[] = [];
@@ -155,6 +168,54 @@ Deno.test("Pool.apply() and map() that a task awaits are cancelled with it", asy
   }
 });
 
+Deno.test("AsyncResult that a task awaits is cancelled when the task was cancelled before", async () => {
+  await using pool = new Pool(1);
+  let result: AsyncResult<void> | undefined;
+  const task = spawn(async () => {
+    task.cancel("enough");
+    result = pool.applyAsync(() => sleep(Infinity));
+    await result;
+  });
+  await assertRejects(async () => await task, CancelledError);
+  assertEquals(result!.cancelled(), true);
+  const { queued, running, cancelled } = pool.statistics();
+  assertEquals([queued, running, cancelled], [0, 0, 1]);
+});
+
+Deno.test("Pool.imap() takes nothing more from an input that has ended the pool", async () => {
+  await using pool = new Pool(1);
+  let taken = 0;
+  function* items(): Generator<number> {
+    for (;;) {
+      if (++taken === 2) void pool.terminate();
+      yield taken;
+    }
+  }
+  const results = pool.imap((n: number) => n, items(), { lookAhead: 10 });
+  await assertRejects(() => results.next(), CancelledError, "terminated");
+  await pool.join();
+  assertEquals([taken, pool.statistics().queued], [2, 0]);
+});
+
+Deno.test("Pool.stream() tells what the function returned that cannot be iterated", async () => {
+  await using pool = new Pool(1);
+  for (const [value, shown] of [[null, "null"], [7, "number"], ["text", "string"]] as const) {
+    const values = pool.stream((() => value) as never);
+    await assertRejects(() => values.next(), TypeError, `got ${shown}`);
+  }
+});
+
+Deno.test("Pool.ready() with an aborted signal rejects with its reason", async () => {
+  await using pool = new Pool(1);
+  const reason = new Error("enough");
+  const ready = pool.ready({ signal: AbortSignal.abort(reason) });
+  assertStrictEquals(await assertRejects(() => ready), reason);
+  await pool.ready({ signal: new AbortController().signal });
+  pool.close();
+  const late = pool.ready({ signal: AbortSignal.abort(reason) });
+  assertStrictEquals(await assertRejects(() => late), reason);
+});
+
 Deno.test("AsyncResult.get() in a task that is cancelled only stops waiting", async () => {
   await using pool = new Pool(1);
   const { open } = createGates("open");
@@ -233,6 +294,15 @@ Deno.test("Pool does not come to a stand when its functions call it and wait", a
   assert(runners <= 2, `${runners} runners are left`);
 });
 
+Deno.test("AsyncResult.wait() in a function of the pool lets another one run meanwhile", async () => {
+  await using pool = new Pool(1);
+  const outer = pool.apply(async () => {
+    const inner = pool.applyAsync(() => 7);
+    return [await inner.wait(), inner.ready(), await inner.get()];
+  });
+  assertEquals(await outer, [true, true, 7]);
+});
+
 Deno.test("Pool runs no more functions than its size because one of them calls it", async () => {
   await using pool = new Pool(1);
   const release = new Event();
@@ -263,6 +333,7 @@ Deno.test("Pool runs no more functions than its size after one of them has asked
   let others: AsyncResult<void[]> | undefined;
   const outer = pool.apply(async () => {
     await pool.applyAsync(() => 1).get();
+    await pool.applyAsync(() => 1).wait();
     others = pool.mapAsync(count, [1, 2]); // is not waited for here
     await count();
   });

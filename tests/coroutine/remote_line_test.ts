@@ -1,7 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { type LineOwner, RemoteLine } from "../../coroutine/_remote_line.ts";
 import type { Job } from "../../coroutine/_runner.ts";
 import { currentValues } from "../../coroutine/_frame.ts";
+import { ContextVar } from "../../coroutine/mod.ts";
 import { FakeTime } from "../support/fake_time.ts";
 
 const GRACE_MS = 1_000;
@@ -108,4 +109,62 @@ Deno.test("RemoteLine asks back what waits behind a long item, once, and not beh
   assertEquals(owner.log, ["recall", "back 0"]);
   await time.tick(100);
   assertEquals([owner.log.length, time.timers], [2, 0]);
+});
+
+Deno.test("RemoteLine.cancel() of an item that has ended tells nobody", () => {
+  const owner = new FakeOwner();
+  const line = new RemoteLine(owner);
+  const job = makeJob([1, 2], owner.log);
+  const { wire } = line.add(job, 0, 2);
+  line.onValues(wire, 0, [1]);
+  line.cancel(job, 0, "why");
+  assertEquals(owner.log, ["done 0"]);
+  line.onValues(wire, 1, [2]);
+  line.close();
+});
+
+Deno.test("RemoteLine has a worker killed that starts what was to be stopped, and does not stop it", async () => {
+  using time = new FakeTime();
+  const owner = new FakeOwner();
+  const line = new RemoteLine(owner);
+  const job = makeJob([1, 2], owner.log);
+  const { wire } = line.add(job, 0, 2);
+  line.cancel(job, 1, "why");
+  line.onValues(wire, 0, [1]);
+  line.onStarted(wire, 1);
+  assertEquals(owner.log, ["cancel 1", "failed 1", "done 0"]);
+  await time.tick(CHANCE_MS);
+  assertEquals(owner.log.at(-1), "kill");
+  line.close();
+});
+
+Deno.test("RemoteLine is not misled by a worker that tells what cannot be", () => {
+  const line = new RemoteLine(new FakeOwner());
+  const job = makeJob([1, 2], []);
+  const { wire } = line.add(job, 0, 2);
+  const tell: [() => void, string][] = [
+    [() => line.onValues(wire + 1, 0, [1]), "of a job that it does not hold"],
+    [() => line.onValues(wire, 1, [1]), "out of its turn"],
+    [() => line.onValues(wire, 0, [1, 2, 3]), "out of its turn"],
+    [() => line.onStreamed(wire, 1), "with a value that is not wanted"],
+    [() => line.onGivenBack(wire, 2), "about items it does not hold"],
+  ];
+  for (const [call, text] of tell) {
+    assertThrows(call, Error, `Cannot read from fake: a message ${text}`);
+  }
+  line.onValues(wire, 0, [1, 2]);
+  assertEquals(line.isEmpty, true);
+  line.close();
+});
+
+Deno.test("RemoteLine tells of no attempt for a job that has other context variables only", () => {
+  const attempts: number[] = [];
+  const owner = new FakeOwner();
+  owner.sendAttempt = (...args: unknown[]) => void attempts.push(args[0] as number);
+  const line = new RemoteLine(owner);
+  const user = new ContextVar<string>("user");
+  const job = user.run("ann", () => makeJob([1], []));
+  const { wire } = line.add(job, 0, 1);
+  line.onValues(wire, 0, [1]);
+  assertEquals(attempts, []);
 });

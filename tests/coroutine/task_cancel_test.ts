@@ -316,6 +316,13 @@ Deno.test("Task.uncancel() takes back a request that nobody has heard", async ()
   assertEquals(await task, false);
 });
 
+Deno.test("Task.uncancel() of a task that never started changes nothing", async () => {
+  const task = spawn(() => "ran");
+  task.cancel();
+  assertEquals([task.uncancel(), task.cancelling(), task.cancelled()], [0, 0, true]);
+  await assertRejects(async () => await task, CancelledError);
+});
+
 Deno.test("Task.cancel() and uncancel() are enough to build a time limit [cpython: BaseTaskTests.test_uncancel_structured_blocks]", async () => {
   /** Whether the time was over. */
   async function within(limit: Promise<unknown>, work: () => Promise<unknown>): Promise<boolean> {

@@ -351,7 +351,7 @@ Deno.test("TaskGroup.run() and spawn() refuse what is no function", async () => 
   await assertRejects(() => TaskGroup.run(none), TypeError, message);
   await using group = new TaskGroup();
   assertInstanceOf(await Promise.try(() => group.spawn(none)).catch((error) => error), TypeError);
-  assertEquals([group.size, String(group)], [0, "TaskGroup { 0 tasks, open }"]);
+  assertEquals([group.size, Deno.inspect([group])], [0, "[ TaskGroup { 0 tasks, open } ]"]);
 });
 
 Deno.test("TaskGroup.run() with ten thousand tasks: all end, all are cancelled, all fail", async () => {

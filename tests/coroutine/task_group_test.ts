@@ -343,6 +343,19 @@ Deno.test("TaskGroup.run() whose body took the cancellation back leaves none beh
   assertEquals(await runner, "went on");
 });
 
+Deno.test("TaskGroup.run() within another one forgets a cancellation that was taken back, too", async () => {
+  const runner = spawn(() =>
+    TaskGroup.run(() =>
+      TaskGroup.run((group) => {
+        currentTask()?.cancel();
+        currentTask()?.uncancel();
+        return [group.spawn(() => sleep(0, { result: "went on" }))];
+      })
+    )
+  );
+  assertEquals((await runner)[0]?.result(), "went on");
+});
+
 Deno.test("TaskGroup.run() leaves its tasks alone while the cancelled body cleans up [cpython: TestTaskGroup.test_taskgroup_15]", async () => {
   const { fail, cleaned } = createGates("fail", "cleaned");
   const error = new Error("fails");

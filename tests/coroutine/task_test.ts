@@ -293,6 +293,12 @@ Deno.test("Task.addDoneCallback() calls with the task, each in its own microtask
   assertEquals(seen, [1, true, 2, 3]);
 });
 
+Deno.test("Task.removeDoneCallback() counts nothing when there is none", async () => {
+  const task = spawn(() => {});
+  assertEquals(task.removeDoneCallback(() => {}), 0);
+  await task;
+});
+
 Deno.test("Task.removeDoneCallback() takes back and counts", async () => {
   const { end } = createGates("end");
   const task = spawn(() => end.wait());

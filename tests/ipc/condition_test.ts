@@ -66,6 +66,17 @@ Deno.test("ipc.Condition.waitFor() takes a predicate that answers a promise", as
   assertEquals(await waiting, "enough");
 });
 
+Deno.test("ipc.Condition.waitFor() refuses what is no function, and keeps the lock", async () => {
+  await using changed = new Condition();
+  await changed.acquire();
+  await assertRejects(
+    () => changed.waitFor(7 as never),
+    TypeError,
+    '"predicate" must be a function, got number',
+  );
+  assertEquals(await changed.locked(), true);
+});
+
 Deno.test("ipc.Condition that its owner closes ends every wait, whoever holds its lock", async () => {
   await using lock = new Lock();
   for (const given of [undefined, lock]) {

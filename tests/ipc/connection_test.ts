@@ -8,12 +8,15 @@ import {
 } from "@std/assert";
 import { spawn, TimeoutError } from "../../coroutine/mod.ts";
 import {
+  type Address,
   BufferTooShortError,
   type Codec,
+  connect,
   Connection,
   ConnectionClosedError,
   ConnectionLostError,
   EofError,
+  Listener,
   pipe,
   ProtocolError,
   Queue,
@@ -493,6 +496,35 @@ Deno.test("Connection over TCP stays in its process", async () => {
   const [here] = pipe<unknown>();
   await assertRejects(() => here.send(pair.here), TypeError, "only the ends of a pipe");
   await here.close();
+});
+
+Deno.test("Connection over TCP ends an iteration with an error when it was not closed in order", async () => {
+  await using listener = new Listener();
+  const { hostname, port } = listener.address as Address;
+  const conn = await Deno.connect({ hostname, port });
+  await using connection = await listener.accept();
+  // The beginning of a message.
+  await conn.write(Uint8Array.of(0, 0));
+  conn.close();
+  await assertRejects(async () => {
+    for await (const _ of connection);
+  }, ConnectionLostError);
+});
+
+Deno.test("Connection over a message port cannot be passed on, and ends at what is no message", async () => {
+  for (const bad of ["text", null, [], ["a"], [99], [1, "text"]]) {
+    const { port1, port2 } = new MessageChannel();
+    await using connection = await connect(port1);
+    await assertRejects(
+      () => pipe<unknown>()[0].send(connection),
+      TypeError,
+      "transfer the port before it is used",
+    );
+    const received = assertRejects(() => connection.recv(), Error);
+    port2.postMessage(bad);
+    await guard(received, () => `the end of the connection after ${Deno.inspect(bad)}`);
+    port2.close();
+  }
 });
 
 Deno.test("Connection over TCP reads on while it sends, however many messages come", async () => {

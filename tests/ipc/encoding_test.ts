@@ -313,6 +313,14 @@ Deno.test("encode() keeps holes beside a reference", () => {
   assertEquals([Object.keys(carried), carried.length], [["1"], 3]);
 });
 
+Deno.test("encode() keeps the properties of an array beside a reference", () => {
+  const value = Object.assign([new Reference(1), 2], { more: [3] });
+  const carried = carry(value) as typeof value;
+  assertEquals([carried.length, carried[0], carried[1], carried.more], [2, new Reference(1), 2, [
+    3,
+  ]]);
+});
+
 Deno.test("encode() carries references under keys of any name", () => {
   const value = Object.fromEntries(
     ["", "a.b", "0", "length", "é"].map((key) => [key, new Reference(key)]),

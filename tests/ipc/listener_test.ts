@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { TimeoutError } from "../../coroutine/mod.ts";
+import { CancelledError, spawn, TimeoutError } from "../../coroutine/mod.ts";
 import { readPlace } from "../../ipc/_place.ts";
 import {
   type Address,
@@ -14,6 +14,7 @@ import {
   connect,
   ConnectionClosedError,
   ConnectionLostError,
+  EofError,
   formatAddress,
   Listener,
   type ListenerOptions,
@@ -335,11 +336,55 @@ leakTest("Listener and connect() say which permission is missing, and need no ot
     await run("127.0.0.1:0", []),
     `${missing} 127.0.0.1:0: run again with --allow-net=127.0.0.1`,
   );
+  assertEquals(
+    await run("127.0.0.1:4567", []),
+    `${missing} 127.0.0.1:4567: run again with --allow-net=127.0.0.1:4567`,
+  );
   assertEquals(await run("127.0.0.1:0", ["--allow-net=127.0.0.1"]), "fine");
   if (!UNIX) return;
   const flags = [`--allow-net=unix:${path}`, `--allow-read=${path}`, `--allow-write=${path}`];
   assertEquals(await run(path, []), `${missing} ${path}: run again with ${flags.join(" ")}`);
   assertEquals(await run(path, flags), "fine");
+  if (Deno.build.os !== "linux") return;
+  const name = `\0manyhands-${crypto.randomUUID()}`;
+  const shown = name.replace("\0", "@");
+  assertEquals(await run(name, []), `${missing} ${shown}: run again with --allow-net`);
+  assertEquals(await run(name, ["--allow-net"]), "fine");
+});
+
+Deno.test("Listener says that an address is not of this machine", () => {
+  const error = assertThrows(
+    () => new Listener("192.0.2.1:0"),
+    Error,
+    "Cannot listen on 192.0.2.1:0: ",
+  );
+  assert(error.cause instanceof Error);
+  assertEquals(error.name, error.cause.name);
+});
+
+Deno.test("Listener ends a loop with the task in which it runs, and can be used further", async () => {
+  await using listener = new Listener();
+  const task = spawn(async () => {
+    for await (const connection of listener) await connection.close();
+  });
+  await settle();
+  task.cancel();
+  await assertRejects(() => guard(task, () => "the end of the task"), CancelledError);
+  const [server, client] = await Promise.all([listener.accept(), connect(listener.address)]);
+  await client.close();
+  await server.close();
+});
+
+leakTest("connect() that is given up while it connects leaves no connection behind", async () => {
+  await using listener = new Listener();
+  const controller = new AbortController();
+  const connecting = connect(listener.address, { signal: controller.signal });
+  controller.abort(REASON);
+  assertStrictEquals(await assertRejects(() => connecting), REASON);
+  // It was opened all the same, and closed then.
+  const server = await guard(listener.accept(), () => "the connection");
+  await assertRejects(() => guard(server.recv(), () => "the end of it"), EofError);
+  await server.close();
 });
 
 Deno.test("connect() gives up a listener that says nothing", async () => {

@@ -70,6 +70,58 @@ leakTest("SharedList knows a reference again, wherever it is looked for", async 
   assertStrictEquals(await list.at(0), other);
 });
 
+Deno.test("SharedList finds all kinds of data by what they hold", async () => {
+  const bytes = (...values: number[]) => new Uint8Array(values);
+  const cases: [stored: unknown, equal: unknown, others: unknown[]][] = [
+    [NaN, NaN, [0, null, "NaN"]],
+    [0, -0, [1, "0", null]],
+    [new Date(5), new Date(5), [new Date(6), 5]],
+    [/a/g, /a/g, [/a/, /b/g, "/a/g"]],
+    [new RangeError("a"), new RangeError("a"), [new RangeError("b"), new TypeError("a")]],
+    [bytes(1, 2).buffer, bytes(1, 2).buffer, [bytes(1, 3).buffer, bytes(1).buffer, bytes(1, 2)]],
+    [bytes(1, 2), bytes(0, 1, 2).subarray(1), [bytes(1, 3), bytes(1), new Int8Array([1, 2])]],
+    [
+      new Map<unknown, unknown>([["a", [1]]]),
+      new Map<unknown, unknown>([["a", [1]]]),
+      [new Map([["a", [2]]]), new Map([["b", [1]]]), new Map(), { a: [1] }],
+    ],
+    [new Set([1, 2]), new Set([2, 1]), [new Set([1]), new Set([1, 3]), [1, 2]]],
+    [[1, [2]], [1, [2]], [[1, [3]], [1], [1, [2], 3], { 0: 1, 1: [2] }]],
+    [{ a: { b: 1 } }, { a: { b: 1 } }, [{ a: { b: 2 } }, { a: {} }, { a: { b: 1 }, c: 1 }, {
+      c: { b: 1 },
+    }]],
+  ];
+  for (const [stored, equal, others] of cases) {
+    await using list = new SharedList<unknown>([...others, stored]);
+    assertEquals(await list.indexOf(equal), others.length, Deno.inspect(stored));
+    assertEquals(await list.count(equal), 1);
+  }
+});
+
+Deno.test("SharedList is iterated whole, whatever large items it has", async () => {
+  const large = new Uint8Array(300_000);
+  const items = [
+    large,
+    large.buffer,
+    new Map([["a", large]]),
+    new Set([large]),
+    { large },
+    [..."x".repeat(100)].map((x) => x.repeat(10_000)),
+  ];
+  await using list = new SharedList<unknown>([...items, ...items]);
+  assertEquals(await Array.fromAsync(list), [...items, ...items]);
+});
+
+Deno.test("SharedList keeps an array with more properties, also beside a reference", async () => {
+  await using inner = new Event();
+  await using list = new SharedList<unknown>([Object.assign([inner, 1], { more: 2 })]);
+  const copy = await list.at(0) as unknown[] & { more: number };
+  assertStrictEquals(copy[0], inner);
+  assertEquals([copy.length, copy[1], copy.more], [2, 1, 2]);
+  const beside = Object.assign([1], { inner });
+  await assertRejects(() => list.push(beside), TypeError, "Cannot carry a reference inside");
+});
+
 leakTest("SharedList comes back to its process as itself, and takes copies", async () => {
   await using list = new SharedList<number[]>([[1]]);
   assertStrictEquals((await runChild(echo, [[list]]))[0], list);

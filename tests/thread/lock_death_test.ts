@@ -1,9 +1,9 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BrokenBarrierError } from "../../coroutine/errors.ts";
 import { Barrier } from "../../thread/barrier.ts";
 import { Condition } from "../../thread/condition.ts";
 import { Event } from "../../thread/event.ts";
-import { allocateIdent, markEnded } from "../../thread/_ident.ts";
+import { allocateIdent, MAIN_IDENT, markEnded, setCurrentIdent } from "../../thread/_ident.ts";
 import { lockLine } from "../../thread/_lock_lines.ts";
 import { Lock } from "../../thread/lock.ts";
 import { RLock } from "../../thread/rlock.ts";
@@ -252,3 +252,23 @@ Deno.test("Barrier.waitSync() that dies leaves nobody behind", async () => {
 function indexOrError(wait: Promise<number>): Promise<unknown> {
   return wait.catch((error: unknown) => error);
 }
+
+Deno.test("Barrier is broken for those who wait when the thread that runs its action dies", async () => {
+  const barrier = new Barrier(3, { action: () => new Promise(() => {}) });
+  const waits = [barrier.wait(), barrier.wait()];
+  const dead = allocateIdent();
+  setCurrentIdent(dead);
+  // The last party: it runs the action, which never ends.
+  void barrier.wait();
+  setCurrentIdent(MAIN_IDENT);
+  await settle();
+  markEnded(dead);
+  for (const wait of waits) {
+    await assertRejects(
+      () => until(wait),
+      BrokenBarrierError,
+      "the thread that ran its action has ended",
+    );
+  }
+  assertEquals([barrier.broken, barrier.nWaiting], [true, 0]);
+});

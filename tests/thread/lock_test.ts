@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { InvalidStateError, TimeoutError } from "../../coroutine/errors.ts";
 import { Lock } from "../../thread/lock.ts";
 import { lockContract } from "../contracts/lock_contract.ts";
 import { countListeners } from "../support/listeners.ts";
@@ -43,4 +44,29 @@ Deno.test("thread.Lock.acquire() that was granted before the abort has the lock"
   assertEquals(lock.statistics(), { locked: true, waiting: 0 });
   lock.release();
   assertEquals(lock.tryAcquire(), true);
+});
+
+Deno.test("thread.Lock.holdSync() holds the lock for a block, and throws when its time is over", () => {
+  const lock = new Lock();
+  {
+    using _ = lock.holdSync();
+    assertThrows(
+      () => lock.holdSync({ timeoutMs: 2 }),
+      TimeoutError,
+      "Cannot acquire the lock: others held it for 2 ms",
+    );
+    assertEquals(lock.locked(), true);
+  }
+  assertEquals(lock.locked(), false);
+});
+
+Deno.test("thread.Lock.markConsistent() is for a lock that is held", () => {
+  const lock = new Lock();
+  assertThrows(
+    () => lock.markConsistent(),
+    InvalidStateError,
+    "the lock is not held, acquire it first",
+  );
+  using _ = lock.holdSync();
+  lock.markConsistent();
 });

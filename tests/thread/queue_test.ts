@@ -7,6 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  CancelledError,
   QueueEmptyError,
   QueueFullError,
   QueueShutDownError,
@@ -286,6 +287,39 @@ Deno.test("Queue is iterated until it is shut down and empty, in both forms", as
     if (n === 2) break;
   }
   assertEquals([...taken, ...queue], [1, 2, 3]);
+});
+
+Deno.test("Queue ends a loop over it with the task in which it runs", async () => {
+  const queue = new Queue<number>();
+  const seen: number[] = [];
+  const task = spawn(async () => {
+    for await (const item of queue) seen.push(item);
+  });
+  await queue.put(1);
+  await settle();
+  task.cancel();
+  await assertRejects(async () => await task, CancelledError);
+  assertEquals([seen, queue.statistics().getting], [[1], 0]);
+});
+
+Deno.test("Queue shares what is within sets, maps and circles, and beside the elements of an array", () => {
+  const lock = new Lock();
+  const list = Object.assign([lock], { more: 1 });
+  const set = new Set<unknown>([lock, 1]);
+  const map = new Map<string, unknown>([["lock", lock]]);
+  const item = { set: set.add(set), map: map.set("map", map), list, self: {} };
+  item.self = item;
+  const passed = pass(item) as typeof item;
+  assertStrictEquals(passed.self, passed);
+  const [inSet] = passed.set as Set<Lock>;
+  assertEquals([passed.set.size, passed.list.length, passed.list.more], [3, 1, 1]);
+  assert(passed.set.has(passed.set) && passed.map.get("map") === passed.map);
+  lock.acquireSync();
+  for (const other of [inSet!, passed.map.get("lock") as Lock, passed.list[0]!]) {
+    assertInstanceOf(other, Lock);
+    assertEquals(other.locked(), true);
+  }
+  assertStrictEquals(passed.map.get("lock"), inSet);
 });
 
 Deno.test("Queue.put() and get() end with the task that waits", async () => {

@@ -169,3 +169,21 @@ leakTest(
     assertStringIncludes(stderr, "the message");
   },
 );
+
+Deno.test("excepthook() prints the thread and the error, and never throws", () => {
+  const printed: unknown[][] = [];
+  const before = console.error;
+  console.error = (...values) => {
+    if (printed.push(values) > 1) throw new Error("standard error is closed");
+  };
+  try {
+    const error = new Error("enough");
+    const thread = { name: "worker", ident: 3, daemon: false };
+    excepthook(error, thread);
+    excepthook(error, thread);
+    assertEquals(printed[0], ["Exception in thread worker:", error]);
+    assertEquals(printed.length, 2);
+  } finally {
+    console.error = before;
+  }
+});

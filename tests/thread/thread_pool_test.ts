@@ -219,6 +219,26 @@ leakTest("move() moves ports and streams", async () => {
   assertEquals(await Array.fromAsync(made), ["a", "b", "c"]);
 });
 
+leakTest(
+  "move() finds what is to be moved in maps, sets and circles, and moves it once",
+  async () => {
+    await using pool = makePool();
+    const make = () => new Uint8Array(5);
+    const [inMap, inSet, twice, left] = [make(), make(), make(), make()];
+    const item: Record<string, unknown> = {
+      map: new Map([["a", move(inMap)]]),
+      set: new Set([move(inSet)]),
+      twice: [move(twice), twice],
+      left,
+    };
+    item.self = item;
+    const answer = await pool.apply(targets.echo, [item]) as Record<string, unknown>;
+    assertEquals([inMap, inSet, twice, left].map(({ length }) => length), [0, 0, 0, 5]);
+    const [first, second] = answer.twice as Uint8Array[];
+    assertEquals([first, second === first], [make(), true]);
+  },
+);
+
 leakTest("move() moves the values of a generator", async () => {
   await using pool = makePool();
   const values = await collect(pool.stream(targets.countMoved, [3]));

@@ -6,6 +6,7 @@ import {
   assertMatch,
   assertNotEquals,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -229,6 +230,31 @@ leakTest("Thread.join() and result() end with their signal, and the thread goes 
   Atomics.notify(words, 0);
   assertEquals(await thread.result(), "woken");
 });
+
+leakTest("Thread.start() that takes too long ends the thread", async () => {
+  await using thread = makeThread(targets.wait, []);
+  await assertRejects(
+    () => thread.start({ timeoutMs: 0 }),
+    TimeoutError,
+    "did not start within 0 ms",
+  );
+  assertEquals(await thread.join(), true);
+});
+
+leakTest(
+  "Thread.terminate() with an aborted signal rejects with its reason, and ends nothing",
+  async () => {
+    const words = makeWords();
+    await using thread = makeThread(targets.waitForWord, [words]);
+    await thread.start();
+    const reason = new Error("enough");
+    const terminated = thread.terminate({ signal: AbortSignal.abort(reason) });
+    assertStrictEquals(await assertRejects(() => terminated), reason);
+    Atomics.store(words, 0, 1);
+    Atomics.notify(words, 0);
+    assertEquals(await thread.result(), "woken");
+  },
+);
 
 leakTest("Thread.start() ends with its signal, and the thread with it", async () => {
   await using aborted = makeThread(targets.wait, []);

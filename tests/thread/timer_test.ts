@@ -82,3 +82,12 @@ Deno.test("Timer whose function throws and that nobody has joined is reported by
     removeEventListener("unhandledrejection", listener);
   }
 });
+
+Deno.test("Timer that never comes keeps waiting until it is cancelled", async () => {
+  let called = false;
+  using timer = new Timer(Infinity, () => called = true);
+  timer.start();
+  await assertPending(timer.join(), "the timer");
+  timer.cancel();
+  assertEquals([await timer.join(), timer.isAlive(), called], [true, false, false]);
+});

@@ -84,6 +84,23 @@ Deno.test("SharedArray has length, indexes, parts, and what other threads write 
   assertEquals([...array.view], [1360, 2, 4]);
 });
 
+Deno.test("SharedArray.update() changes a number in one step, and setAll() may write none", () => {
+  const array = new SharedArray("int32", [1, 2, 3]);
+  assertEquals([array.update(-1, (n) => n * 2), array.get(2)], [6, 6]);
+  // Another one is faster: it is called again.
+  let calls = 0;
+  const slow = array.update(0, (n) => {
+    if (++calls === 1) array.set(0, 10);
+    return n + 1;
+  });
+  assertEquals([slow, array.get(0), calls], [11, 11, 2]);
+  assertThrows(() => array.update(3, (n) => n), RangeError);
+  assertThrows(() => array.update(0, () => 1n as never), TypeError);
+  array.setAll([]);
+  array.setAll([], 3);
+  assertEquals([...array], [11, 2, 6]);
+});
+
 Deno.test("SharedArray of a length is filled with zeros, anew each time [cpython: _TestArray.test_array_from_size]", () => {
   for (let round = 0; round < 3; round++) {
     const array = new SharedArray("float64", 10);
