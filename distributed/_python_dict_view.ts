@@ -109,7 +109,7 @@ const METHODS: ReadonlyMap<string, Method> = new Map([
 ]);
 
 /** The key under which the map has what Python takes for the same key: `1`, `1.0` and `True` are one. */
-function keyIn(map: ReadonlyMap<unknown, unknown>, key: unknown): unknown {
+export function keyIn(map: ReadonlyMap<unknown, unknown>, key: unknown): unknown {
   if (!isHashable(key)) throw typeError(`unhashable type: '${typeName(key)}'`);
   if (map.has(key) || typeof key === "string" || key === null) return key;
   const number = numberOf(key);

@@ -238,7 +238,7 @@ export class Guest implements PythonGuest {
         this.#send("#RETURN", fallback(entry, method));
         return;
       }
-      this.#run(entry, name, readArguments(args, kwds));
+      this.#run(entry, name, args, kwds);
     } catch (error) {
       this.#refuse(error);
     }
@@ -255,13 +255,13 @@ export class Guest implements PythonGuest {
     this.#send("#RETURN", copy);
   }
 
-  #run(entry: PythonEntry, name: string, args: PythonArguments): void {
+  #run(entry: PythonEntry, name: string, args: unknown, kwds: unknown): void {
     const call = this.#call = new IncomingCall(++this.#calls);
     this.#side.calls++;
     this.#entries.add(entry);
     let result: unknown;
     try {
-      result = callEntry(entry, this, name, call, args);
+      result = callEntry(entry, this, name, call, readArguments(args, kwds));
     } catch (error) {
       this.#call = undefined;
       this.#send("#ERROR", this.#side.exception(error));

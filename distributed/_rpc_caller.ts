@@ -278,7 +278,9 @@ function iterateLater(this: Promise<unknown>): AsyncIterator<unknown> {
   const iterator = {
     next: async (...options: []) => (await open()).next(...options),
     return: async () => {
-      await (await open()).return?.();
+      // A call that has failed has nothing to leave. `Array.fromAsync()` would ask for ever if that failed too.
+      const values = await open().catch(() => undefined);
+      await values?.return?.();
       return { done: true as const, value: undefined };
     },
     [Symbol.asyncIterator]: () => iterator,

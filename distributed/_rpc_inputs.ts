@@ -6,11 +6,6 @@ export class Inputs {
   readonly #sources = new Map<number, RpcSource>();
   #last = 0;
 
-  /** How many there are. */
-  get size(): number {
-    return this.#sources.size;
-  }
-
   add(made: unknown): number {
     const id = ++this.#last;
     this.#sources.set(id, new RpcSource(made, { context: copyContext() }));

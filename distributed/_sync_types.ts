@@ -1,4 +1,4 @@
-import type { DictHome } from "../ipc/_dict_home.ts";
+import { checkKey, type DictHome } from "../ipc/_dict_home.ts";
 import type { ListHome } from "../ipc/_list_home.ts";
 import { homeOf } from "../ipc/_own_homes.ts";
 import { Barrier } from "../ipc/barrier.ts";
@@ -19,9 +19,11 @@ import { SharedList } from "../ipc/shared_list.ts";
 import { Value } from "../ipc/value.ts";
 import { Queue } from "../ipc/queue.ts";
 import { ManagedPool, type ManagerContext } from "./_managed_pool.ts";
+import { isHashable } from "./_pickle_uncarriable.ts";
+import { keyIn } from "./_python_dict_view.ts";
 import { itemsOf } from "./_python_list_view.ts";
 import type { ManagedFunction } from "./managed.ts";
-import { PyObject } from "./python_types.ts";
+import { PyDateTime, PyFloat, PyFrozenSet, PyGlobal, PyObject, PyTuple } from "./python_types.ts";
 
 /** Python's letters for what a number is, as `array` and `ctypes` have them. */
 const KINDS: Readonly<Record<string, NumberKind>> = {
@@ -47,9 +49,11 @@ type Entries = Iterable<readonly [never, unknown]> | Readonly<Record<string, unk
  */
 export const SYNC_TYPES: ReadonlyMap<string, ManagedFunction> = new Map<string, ManagedFunction>([
   ["dict", (...given: Entries[]) => {
-    const pairs = given.flatMap(pairsOf);
-    // The keys are checked. The values are not copied once more: what stands for an object of the manager is it now.
-    return fill(new SharedDict(pairs.map(([key]) => [key, null] as const)), pairs);
+    const dict = new SharedDict();
+    const { map } = homeOf(dict) as DictHome;
+    // The values are not copied once more: what stands for an object of the manager is it now.
+    for (const [key, value] of given.flatMap(pairsOf)) map.set(keyFor(map, key), value);
+    return dict;
   }],
   ["list", (items?: Iterable<unknown>) => {
     const list = new SharedList();
@@ -81,6 +85,15 @@ export const SYNC_TYPES: ReadonlyMap<string, ManagedFunction> = new Map<string, 
   }],
   ["Pool", makePool],
 ]);
+
+/** What Python has as a key, and this package has not. */
+const PYTHON_KEYS = [PyTuple, PyFrozenSet, PyFloat, PyDateTime, PyGlobal, PyObject, Uint8Array];
+
+/** Under which key a dictionary has a value: Python's tuples and bytes are equal when what is in them is. */
+function keyFor(map: ReadonlyMap<unknown, unknown>, key: unknown): string {
+  const isPython = PYTHON_KEYS.some((type) => key instanceof type) && isHashable(key);
+  return (isPython ? keyIn(map, key) : checkKey(key, "the dictionary")) as string;
+}
 
 /** Sets the values of what is in this process. */
 function fill<T extends object>(object: T, pairs: Iterable<readonly [unknown, unknown]>): T {
@@ -145,8 +158,14 @@ function kindOf(kind: string): NumberKind {
   return (Object.hasOwn(KINDS, kind) ? KINDS[kind] : String(kind)) as NumberKind;
 }
 
-/** Python has one kind of whole numbers, which come here as numbers as far as those reach. */
+/**
+ * Python has one kind of whole numbers, which come here as numbers as far as those reach, and `True` and `False` are
+ * of it.
+ */
 function numberFor(kind: string, value: unknown): never {
   const isBig = kindOf(kind).startsWith("big");
+  const isPython = Object.hasOwn(KINDS, kind);
+  if (isPython && typeof value === "boolean") return numberFor(kind, Number(value));
+  if (isPython && !isBig && typeof value === "bigint") return Number(value) as never;
   return (isBig && typeof value === "number" ? BigInt(value) : value) as never;
 }

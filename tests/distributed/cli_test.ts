@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { COMMANDS, runCommandLine } from "../../distributed/_cli_main.ts";
-import { BaseManager, WorkerPool } from "../../distributed/mod.ts";
+import { BaseManager, TaskQueue, WorkerPool } from "../../distributed/mod.ts";
 import { formatAddress } from "../../ipc/mod.ts";
 import { freePort } from "../support/free_port.ts";
 import { guard } from "../support/guard.ts";
@@ -57,6 +57,10 @@ Deno.test("manyhands tells in one line what is wrong with the command line, with
     ["ping --port 65536", 'Option --port is "65536", must be an integer, from 0 to 65535'],
     ["ping --port 1 --port 2", "Option --port is given 2 times"],
     ["ping --count 0", 'Option --count is "0", must be an integer, 1 or more'],
+    [
+      "serve --engine nats://127.0.0.1:1 --priority x",
+      'Option --priority is "x", must be a number',
+    ],
     ["put f --priority high", 'Option --priority is "high", must be a number'],
     [
       "worker m --inside pipes",
@@ -282,6 +286,35 @@ leakTest("manyhands get and stats know the manager of a WorkerPool as well", asy
   } finally {
     await Deno.remove(key);
   }
+});
+
+leakTest("manyhands put --wait tells of a task that was cancelled", async () => {
+  await using served = await ServedQueues.start();
+  const Client = BaseManager.register("getTasks", { proxyType: TaskQueue<unknown> });
+  const address = ["127.0.0.1", served.port] as const;
+  await using client = new Client({ address, authkey: "a key" });
+  await client.connect();
+  await using queue = await TaskQueue.over(await client.getTasks());
+  const putting = runCommand(["put", ...served.place, "a", "--id", "a", "--wait"]);
+  await waitFor(served, ({ size }) => size === 1);
+  // The same name is the same task.
+  const task = await queue.put("other", { id: "a" });
+  assertEquals(await task.cancel(), true);
+  const { code, err } = await putting;
+  assertEquals([code, err], [1, "Task a was cancelled"]);
+});
+
+leakTest("manyhands get --result=- ends when the task is not its own any more", async () => {
+  const served = await ServedQueues.start();
+  await runCommand(["put", ...served.place, "a", "--id", "a"]);
+  const io = new FakeIo();
+  io.input = () => new Promise(() => {});
+  const got = runCommand(["get", ...served.place, "--complete", "--result=-"], io);
+  await io.line(/"id":"a"/);
+  await served[Symbol.asyncDispose]();
+  const { code, err } = await got;
+  assertEquals(code, 1);
+  assertMatch(err, /^Task a: /);
 });
 
 // What goes wrong

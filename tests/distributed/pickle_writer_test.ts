@@ -7,9 +7,12 @@ import {
 } from "@std/assert";
 import {
   BrokenBarrierError,
+  CancelledError,
   InvalidStateError,
+  PoolClosedError,
   QueueEmptyError,
   QueueFullError,
+  QueueShutDownError,
   TimeoutError,
 } from "../../coroutine/errors.ts";
 import { exceptionOf, toError } from "../../distributed/_pickle_errors.ts";
@@ -26,6 +29,7 @@ import {
   PyObject,
   PyTuple,
 } from "../../distributed/python_types.ts";
+import { BufferTooShortError, EofError } from "../../ipc/connection_errors.ts";
 import { AuthenticationError, RemoteError } from "../../ipc/errors.ts";
 import { pythonAvailable, runPython } from "../support/python.ts";
 
@@ -302,6 +306,13 @@ Deno.test({
         "RuntimeError('UnicodeDecodeError: m')",
       ],
       [new RemoteError("m", { name: "Custom" }), "RuntimeError('Custom: m')"],
+      [new CancelledError("m"), "CancelledError('m')"],
+      [new BufferTooShortError("m", new Uint8Array([1, 2])), "BufferTooShort(b'\\x01\\x02')"],
+      [new PoolClosedError("m"), "ValueError('m')"],
+      [new EofError("m"), "EOFError('m')"],
+      [new DOMException("m", "DataCloneError"), "TypeError('m')"],
+      [new Deno.errors.TimedOut("m"), "TimeoutError('m')"],
+      [new Deno.errors.InvalidData("m"), "ValueError('m')"],
       [new PythonError("KeyError", ["k"]), "KeyError('k')"],
       [new PythonError("multiprocessing.context.TimeoutError"), "TimeoutError()"],
       [new PythonError("StopIteration", [7]), "StopIteration(7)"],
@@ -327,6 +338,19 @@ Deno.test("PickleWriter.write() writes an error that came from Python as what it
     const { module, name, args } = exceptionOf(twice);
     assertEquals([module, name, [...args]], [error.module, error.name, [...error.args]]);
   }
+});
+
+Deno.test("exceptionOf() names the exception of an error whose getters throw, and of a queue that is shut down", () => {
+  class Evil extends Error {
+    override get message(): string {
+      throw new Error("no");
+    }
+  }
+  const { module, name, args } = exceptionOf(new Evil());
+  assertEquals([module, name], ["builtins", "RuntimeError"]);
+  assertEquals(args, ["(its getter throws)"]);
+  const shutDown = exceptionOf(new QueueShutDownError("m"));
+  assertEquals([shutDown.module, shutDown.name], ["queue", "ShutDown"]);
 });
 
 Deno.test("toError() makes an error of an exception whose class is not on the list", () => {

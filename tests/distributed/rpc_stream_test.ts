@@ -134,6 +134,60 @@ leakTest("RpcStream.next() takes a time limit of its own, and goes on after it",
   assertEquals(await iterator.next(), { done: true, value: undefined });
 });
 
+leakTest("RpcStream is closed when it is disposed of", async () => {
+  const { count, closed } = createCounter();
+  await using served = await serve({ count });
+  {
+    await using iterator = served.api.count()[Symbol.asyncIterator]();
+    assertEquals(await iterator.next(), { done: false, value: 0 });
+  }
+  assertEquals(closed.isOpen, true);
+  await until(() => served.server.statistics().streams === 0);
+});
+
+leakTest("RpcStream of a signal that is aborted already makes nothing", async () => {
+  const { count, state } = createCounter();
+  await using served = await serve({
+    count: (_options: { signal?: AbortSignal | undefined }) => count(),
+    async *generate(_options: { signal?: AbortSignal | undefined }) {
+      yield* count();
+    },
+  });
+  const reason = new Error("enough");
+  for (const name of ["count", "generate"] as const) {
+    await assertRejects(
+      () => Array.fromAsync(served.api[name]({ signal: AbortSignal.abort(reason) })),
+      Error,
+      "enough",
+    );
+  }
+  assertEquals(state.made, 0);
+});
+
+leakTest(
+  "RpcStream that a function returns can be iterated, left and disposed of at once",
+  async () => {
+    const { count, closed, state } = createCounter();
+    await using served = await serve({ made: () => count(), list: () => [1, 2] });
+    {
+      await using iterator = served.api.made()[Symbol.asyncIterator]() as AsyncGenerator<number>;
+      assertEquals(iterator[Symbol.asyncIterator](), iterator);
+      assertEquals(await iterator.next(), { done: false, value: 0 });
+      assertEquals(await iterator.return(undefined), { done: true, value: undefined });
+      assertEquals(closed.isOpen, true);
+      assertEquals((await iterator.next()).done, true);
+    }
+    await until(() => served.server.statistics().streams === 0);
+    assert(state.made > 0);
+    const list = served.api.list() as unknown as AsyncIterable<number>;
+    await assertRejects(
+      () => Array.fromAsync(list),
+      TypeError,
+      "Cannot iterate: the function did not return a stream",
+    );
+  },
+);
+
 leakTest("RpcStream serves those in order who wait at the same time", async () => {
   await using served = await serve({
     async *slow() {

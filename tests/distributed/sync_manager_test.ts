@@ -464,7 +464,9 @@ leakTest("SyncManager refuses what makes no sense", async () => {
   await assertRejects(() => manager.semaphore(-1), RangeError, '"value" must be');
   await assertRejects(() => manager.value("int" as "int32"), TypeError, "int");
   await assertRejects(() => manager.barrier(0), RangeError);
-  await assertRejects(() => manager.dict([[{}, 1]] as never), TypeError);
+  for (const key of [{}, [], new Date(), new Error()]) {
+    await assertRejects(() => manager.dict([[key, 1]] as never), TypeError, "Cannot use a key");
+  }
   await assertRejects(() => manager.list([() => {}]), TypeError, "function");
 });
 

@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { CancelledError, Queue as LocalQueue, spawn, TimeoutError } from "../../coroutine/mod.ts";
+import {
+  CancelledError,
+  Queue as LocalQueue,
+  reportProgress,
+  spawn,
+  TimeoutError,
+} from "../../coroutine/mod.ts";
 import {
   BaseManager,
   embeddedEngine,
@@ -122,6 +128,49 @@ Deno.test("WorkerPool has calls wait for workers, and tells who is there", async
   const [{ name, concurrency, done } = { name: "", concurrency: 0, done: 0 }] = await pool
     .workers();
   assertEquals([name, concurrency, done], ["miller", 2, 1]);
+  await pool.terminate();
+  await worker;
+});
+
+Deno.test("WorkerPool hands the items of a chunk out one by one when each has a time of its own", async () => {
+  const engine = embeddedEngine();
+  await using pool = new WorkerPool({ engine });
+  const worker = serveTasks({ engine, module: jobs });
+  const handedOut = async (run: () => Promise<unknown>): Promise<number> => {
+    const { put } = await engine.statistics();
+    await run();
+    return (await engine.statistics()).put - put;
+  };
+  const items = [1, 2, 3, 4, 5, 6];
+  for (const [timeoutMs, count] of [[undefined, 2], [60_000, 6]]) {
+    const options = { chunkSize: 3, timeoutMs };
+    const tasks = await handedOut(async () => {
+      assertEquals(await pool.map(jobs.square, items, options), items.map((n) => n * n));
+    });
+    assertEquals(tasks, count);
+    // One that cannot be sent fails by itself.
+    const wrong = [1, (() => 2) as unknown as number, 3];
+    await assertRejects(() => pool.map(jobs.square, wrong, options), TypeError, "Cannot carry");
+  }
+  await pool.terminate();
+  await worker;
+});
+
+Deno.test("WorkerPool fails a task that reports what cannot be sent as its progress", async () => {
+  const module = {
+    tell: (_n: number): number => {
+      reportProgress(() => {});
+      reportProgress(1);
+      return 5;
+    },
+  };
+  await using pool = new WorkerPool({ authkey: KEY });
+  const worker = serveTasks({ address: pool.address, authkey: KEY, module });
+  const reported: unknown[] = [];
+  const telling = pool.apply({ name: "tell" }, [1], {
+    onProgress: (value) => reported.push(value),
+  });
+  await assertRejects(async () => await telling, TypeError, "Cannot carry");
   await pool.terminate();
   await worker;
 });

@@ -99,3 +99,20 @@ Deno.test("WorkerService gives a task back that was on its way when the worker l
   await serve([leaseOf([1], log)], () => log.push("run"), leave, () => leave.abort());
   assertEquals(log, [["release", undefined]]);
 });
+
+Deno.test("WorkerService gives back what waits behind an item that has computed for long", async () => {
+  const log: unknown[] = [];
+  // No timer fires meanwhile.
+  const compute = (ms: number): void => {
+    for (const end = performance.now() + ms; performance.now() < end;);
+  };
+  await serve([leaseOf([1, 2, 3, 4], log)], (item) => {
+    if (item === 2) compute(30);
+    return item;
+  });
+  assertEquals(reportsIn(log), [
+    ["progress", "values", 0],
+    ["progress", "rest", 3],
+    ["complete", "values", 2],
+  ]);
+});
