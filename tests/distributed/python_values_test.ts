@@ -183,3 +183,16 @@ print(fails(q.get, True, 'x'), fails(q.get, True, -1), fails(q.get, True, [1]), 
 print(q.get(True, True), fails(q.task_done), fails(q.task_done), fails(q._getvalue), str(q)[:1], ask(q, 'put'), ask(q, 'put', (1,), {'item': 2}), q.qsize())
 `,
 );
+
+leakTest(
+  "A program in Python: a condition is acquired again by its holder when it is made with an RLock",
+  async () => {
+    const script = `
+for condition in (manager.Condition(manager.RLock()), manager.Condition()):
+    print(condition.acquire(), condition.acquire(False), condition.release())
+`;
+    await using server = new SyncManager({ address: "127.0.0.1:0", authkey: KEY }).getServer();
+    assertEquals(await linesOf(script, server.address.port), ["True True None", "True False None"]);
+  },
+  { ignore: noPython },
+);
