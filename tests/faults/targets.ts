@@ -30,9 +30,9 @@ export async function waitForItem(queue: FamilyQueue<string>): Promise<string> {
   return await queue.get();
 }
 
-/** Takes its time, then prints. */
-export async function printLate(text: string): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 100));
+/** Takes its time, in milliseconds, then prints. */
+export async function printLate(text: string, afterMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
   console.log(text);
 }
 
