@@ -21,9 +21,6 @@ const HEADER_BYTES = 4;
 
 const PROTOCOL_4 = 4;
 
-/** How long a peer may take nothing of an answer before it counts as gone. */
-const STALL_LIMIT_MS = 60_000;
-
 /** How long the end of the server waits for one who takes nothing, and for what runs to end. Python's waits for nobody. */
 const CLOSE_LIMIT_MS = 1_000;
 
@@ -167,7 +164,7 @@ export class Guest implements PythonGuest {
     for (;;) {
       this.#takeCalls();
       if (this.#isEnding) break;
-      if (stream.bufferedBytes > HIGH_WATER_BYTES) await this.#drain();
+      if (stream.bufferedBytes > HIGH_WATER_BYTES) await stream.drainedByPeer(HIGH_WATER_BYTES);
       const before = prompt.bytesRead;
       // The answer leaves first: to look for more, before there can be any, costs a system call.
       if (stream.bufferedBytes > 0) await Promise.resolve();
@@ -202,21 +199,6 @@ export class Guest implements PythonGuest {
       await new Promise<void>((resolve) => this.#onIdle = resolve);
     }
     this.#unanswered = 0;
-  }
-
-  /** A peer that asks and does not read the answers is not read from until it does. */
-  async #drain(): Promise<void> {
-    let before = this.#stream.bufferedBytes;
-    const watch = setInterval(() => {
-      const now = this.#stream.bufferedBytes;
-      if (now >= before) this.#stream.close();
-      before = now;
-    }, STALL_LIMIT_MS);
-    try {
-      await this.#stream.drained(HIGH_WATER_BYTES);
-    } finally {
-      clearInterval(watch);
-    }
   }
 
   #onCall(frame: Uint8Array): void {

@@ -22,9 +22,8 @@ export class Ending implements EndSignal {
     return this.#aborted?.reason;
   }
 
-  /** It has come. */
+  /** It has come. Called once. */
   abort(reason: unknown): void {
-    if (this.#aborted !== undefined) return;
     this.#aborted = { reason };
     const listeners = [...this.#listeners];
     this.#listeners.clear();

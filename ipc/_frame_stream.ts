@@ -16,6 +16,10 @@ const SMALL_BUFFER = 64 * 1024;
 const FIRST_OUTPUT = 4 * 1024;
 /** A buffer that has grown is used again up to this size, while frames are large. */
 const LARGEST_KEPT_BUFFER = 2 * 1024 * 1024;
+/** As much is written at once: a write over TLS tells nothing until all of it has left. */
+const LARGEST_WRITE = 1024 * 1024;
+/** How long a peer may take nothing of what is sent before it counts as gone. */
+const STALL_LIMIT_MS = 60_000;
 const LARGEST_SHORT_FRAME = 0x7fff_ffff;
 const encoder = new TextEncoder();
 
@@ -47,6 +51,8 @@ export class FrameStream {
   readonly #output: OutputBuffer = new OutputBuffer();
   #flushing: Promise<void> | undefined;
   #flushScheduled = false;
+  /** Another number after each part of what was sent that has left. */
+  #progress = 0;
   #writeError: unknown;
   #closed = false;
 
@@ -159,6 +165,24 @@ export class FrameStream {
     }
   }
 
+  /**
+   * Waits until fewer than `bytes` wait to leave, for a peer that asks and is not read from until it takes its
+   * answers. One that takes nothing for a minute loses the connection.
+   */
+  async drainedByPeer(bytes: number): Promise<void> {
+    let before = this.#progress;
+    const watch = setInterval(() => {
+      // Not what is left: of a large answer that is all of it until its last byte has left.
+      if (this.#progress === before) this.close();
+      before = this.#progress;
+    }, STALL_LIMIT_MS);
+    try {
+      await this.drained(bytes);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
   /** Lets the connection keep the process alive, as it does at first. */
   ref(): void {
     this.#stream.ref?.();
@@ -187,7 +211,10 @@ export class FrameStream {
         const chunk = this.#output.next();
         if (chunk === undefined) break;
         for (let at = 0; at < chunk.length;) {
-          at += await this.#stream.write(at === 0 ? chunk : chunk.subarray(at));
+          const isAll = at === 0 && chunk.length <= LARGEST_WRITE;
+          const part = isAll ? chunk : chunk.subarray(at, at + LARGEST_WRITE);
+          at += await this.#stream.write(part);
+          this.#progress++;
         }
         this.#output.sent();
       }

@@ -45,9 +45,6 @@ const MAX_CALLS_IN_FLIGHT = 65_536;
 /** How long a cancelled call waits for the other side to say whether it happened. */
 const CANCEL_GRACE_MS = 5_000;
 
-/** How long the other side may take nothing of what is sent to it before it counts as gone. */
-const STALL_LIMIT_MS = 60_000;
-
 /** Options for {@linkcode Session}. */
 export interface SessionOptions {
   /** The methods of object 0, which the other side may call from the start. */
@@ -399,23 +396,10 @@ export class Session {
       for (let frame = this.#stream.take(); frame !== undefined; frame = this.#stream.take()) {
         this.#onFrame(frame);
       }
-      if (this.#stream.bufferedBytes > this.mostUnsent) await this.#drain();
+      if (this.#stream.bufferedBytes > this.mostUnsent) {
+        await this.#stream.drainedByPeer(this.mostUnsent);
+      }
     } while (await this.#stream.fill());
-  }
-
-  /** A peer that asks and does not read the answers is not read from until it does. */
-  async #drain(): Promise<void> {
-    let before = this.#stream.bufferedBytes;
-    const watch = setInterval(() => {
-      const now = this.#stream.bufferedBytes;
-      if (now >= before) this.#stream.close();
-      before = now;
-    }, STALL_LIMIT_MS);
-    try {
-      await this.#stream.drained(this.mostUnsent);
-    } finally {
-      clearInterval(watch);
-    }
   }
 
   #onFrame(frame: Uint8Array<ArrayBuffer>): void {

@@ -1,8 +1,16 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { concat, fromHex, longFrame, shortFrame, utf8 } from "../ipc/_bytes.ts";
 import { pattern, pipeTest } from "../ipc/_connections.ts";
 import { hang, receiveOne, sendHuge } from "../ipc/connection_targets.ts";
 import { createRandom } from "../coroutine/_random.ts";
+import { readKey } from "../../ipc/_authentication.ts";
+import { connectSession } from "../../ipc/_connect.ts";
 import { MAX_HANDSHAKES } from "../../ipc/_limits.ts";
 import {
   type Address,
@@ -15,7 +23,10 @@ import {
   ProtocolError,
 } from "../../ipc/mod.ts";
 import { Process, ProcessDiedError } from "../../process/mod.ts";
+import { startProgram } from "../support/child_program.ts";
 import { guard } from "../support/guard.ts";
+import { leakTest } from "../support/leaks.ts";
+import { assertPending } from "../support/settle.ts";
 
 const MODULE = new URL("../ipc/connection_targets.ts", import.meta.url);
 const SPINS_AT_IMPORT = new URL("fixtures/spins_at_import.ts", import.meta.url);
@@ -324,3 +335,92 @@ Deno.test("Listener outlives connections that come and go", async () => {
   await client.sendBytes(pattern(MIB));
   assertEquals((await server.recvBytes()).length, MIB);
 });
+
+Deno.test("Connection.sendBytes() rejects for all who wait for room when what is no message comes", async () => {
+  await using listener = new Listener("127.0.0.1:0");
+  const accepted = listener.accept();
+  const socket = await Deno.connect(listener.address as Address);
+  await using server = await accepted;
+  const sends = [1, 2, 3, 4].map((n) => server.sendBytes(pattern(16 * MIB, n)));
+  const ends = sends.map((send) => assertRejects(() => send, ConnectionLostError));
+  await assertPending(sends[0]!, "the first send");
+  // A frame of a length below zero.
+  await socket.write(fromHex("fffffffe"));
+  const [_first, ...waiting] = await guard(Promise.all(ends), () => "all to be told");
+  for (const { cause } of waiting) assertInstanceOf(cause, ProtocolError);
+  // Each has an error of its own, with the stack of its own send.
+  assertEquals(new Set(waiting).size, 3);
+  socket.close();
+});
+
+// Limits of the system
+
+/** What listens, for a program: it answers "hello" to each who comes, and tells `refused` of errors. */
+const LISTENING = {
+  Listener: `
+    const listener = new Listener("127.0.0.1:0", { onRefused: refused });
+    const { port } = listener.address;
+    const served = listener.accept().then((connection) => connection.close());
+    const close = () => listener.close();`,
+  Hub: `
+    const served = Promise.withResolvers();
+    const onSession = ({ closed }) => closed.then(served.resolve);
+    const hub = new Hub({ key: readKey("abc"), methods: {}, onSession, onRefused: refused });
+    const { port } = hub.listen({ hostname: "127.0.0.1", port: 0 });
+    const close = async () => {
+      await served.promise;
+      await hub.close("the end");
+    };`,
+};
+
+for (const [name, setUp] of Object.entries(LISTENING)) {
+  leakTest(`${name} goes on when descriptors had run out, and tells of it`, async () => {
+    if (Deno.build.os === "windows") return;
+    const url = (path: string) => JSON.stringify(new URL(`../../ipc/${path}`, import.meta.url));
+    const code = `
+    import { readKey } from ${url("_authentication.ts")};
+    import { Hub } from ${url("_hub.ts")};
+    import { Listener } from ${url("mod.ts")};
+    const errors = [];
+    const first = Promise.withResolvers();
+    const refused = (error) => {
+      errors.push(String(error));
+      first.resolve();
+    };
+    ${setUp}
+    const files = [];
+    try {
+      for (;;) files.push(Deno.openSync("/dev/null"));
+    } catch {
+      // No more.
+    }
+    console.log("READY", port);
+    await first.promise;
+    for (const file of files) file.close();
+    ${name === "Listener" ? "await served;" : ""}
+    await close();
+    console.log("DONE", JSON.stringify([...new Set(errors)]));`;
+    const file = await Deno.makeTempFile({ suffix: ".ts" });
+    try {
+      await Deno.writeTextFile(file, code);
+      const flags = "--no-prompt --no-check --allow-net --allow-read";
+      await using program = await startProgram({ command: "sh" }, {
+        args: ["-c", `ulimit -n 100; exec "$0" run ${flags} "$1"`, Deno.execPath(), file],
+      });
+      const address = { hostname: "127.0.0.1", port: Number(program.ready) };
+      if (name === "Hub") {
+        const { session } = await connectSession(address, { key: readKey("abc") });
+        await session.close();
+      } else {
+        await using client = await connect(address);
+        await assertRejects(() => guard(client.recv(), () => "the end"), EofError);
+      }
+      const line = await program.nextLine({ matches: (line) => line.startsWith("DONE") });
+      const [error, ...others] = JSON.parse(line.slice("DONE ".length)) as string[];
+      assertStringIncludes(error!, "Too many open files");
+      assertEquals(others, []);
+    } finally {
+      await Deno.remove(file);
+    }
+  });
+}

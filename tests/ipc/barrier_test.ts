@@ -3,6 +3,7 @@ import { Barrier, ConnectionClosedError } from "../../ipc/mod.ts";
 import { barrierContract, type BarrierHandle } from "../contracts/barrier_contract.ts";
 import { untilWaiting } from "../contracts/_subject.ts";
 import { leakTest } from "../support/leaks.ts";
+import { assertPending } from "../support/settle.ts";
 import { openInChildren, startChildren } from "./_children.ts";
 
 barrierContract("ipc.Barrier", {
@@ -37,3 +38,17 @@ Deno.test("ipc.Barrier that its owner closes ends every wait", async () => {
   await barrier.close();
   await waiting;
 });
+
+leakTest(
+  "ipc.Barrier.wait() without an end waits longer than the barrier itself, in a child too",
+  async () => {
+    await using barrier = new Barrier(2, { timeoutMs: 1 });
+    const [child] = await startChildren(1, barrier);
+    await using _child = child!;
+    const longest = child!.call(0, "wait", [{ timeoutMs: Infinity }]);
+    await untilWaiting(barrier, 1);
+    await assertPending(longest, "the wait");
+    const indices = await Promise.all([longest, barrier.wait({ timeoutMs: Infinity })]);
+    assertEquals(indices.sort(), [0, 1]);
+  },
+);

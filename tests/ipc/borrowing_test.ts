@@ -1,7 +1,9 @@
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { setLender } from "../../coroutine/_lending.ts";
 import { CancelledError, spawn } from "../../coroutine/mod.ts";
 import { Borrowing, Lending } from "../../ipc/_family.ts";
-import { ConnectionClosedError, ConnectionLostError } from "../../ipc/mod.ts";
+import { fromWire, toWire } from "../../ipc/_portable.ts";
+import { ConnectionClosedError, ConnectionLostError, type Remote } from "../../ipc/mod.ts";
 import { guard } from "../support/guard.ts";
 import { assertPending } from "../support/settle.ts";
 
@@ -127,5 +129,52 @@ Deno.test("a borrowed object gets its first calls in their order, however they m
   await Promise.all(calls);
   assertEquals(got, Array.from({ length: 400 }, (_, n) => n));
   await object.close();
+  await lending.end();
+});
+
+Deno.test("a borrowed object: a call in the turn in which it is closed is not made", async () => {
+  const got: number[] = [];
+  const lending = new Lending({ take: (n: number) => void got.push(n) });
+  const object = new Borrowing(lending.reference);
+  await object.call("take", [1]);
+  const call = object.call("take", [2]);
+  const closing = object.close();
+  await assertRejects(() => prompt(call, "the call"), ConnectionClosedError, "was given back");
+  await closing;
+  await lending.end();
+  assertEquals(got, [1]);
+});
+
+/** An object that counts who has given it back. */
+class Echo {
+  left = 0;
+
+  static {
+    setLender(Echo, (echo) => ({
+      methods: { echo: (_call, value: unknown) => value },
+      leave: () => void echo.left++,
+    }));
+  }
+}
+
+Deno.test("a proxy that has come from elsewhere is passed on and given back", async () => {
+  const echo = new Echo();
+  const lending = new Lending(echo);
+  const data = { ...lending.reference, methods: ["echo"] };
+  const read = () => fromWire({ type: "ipc.Proxy", data }) as Remote<typeof OBJECT>;
+  const proxy = read();
+  assertEquals(await proxy.echo(1), 1);
+  // What crosses is what has come.
+  assertEquals(toWire(proxy), { type: "ipc.Proxy", data });
+  const other = read();
+  assertEquals(await other.echo(2), 2);
+  await proxy[Symbol.asyncDispose]();
+  assertThrows(() => toWire(proxy), TypeError, "Cannot pass on the proxy: it was disposed");
+  await assertRejects(() => proxy.echo(3), ConnectionClosedError, "the proxy was disposed");
+  // What is said on one connection is heard in its order.
+  assertEquals(await other.echo(4), 4);
+  assertEquals(echo.left, 1);
+  // The last one closes the connection, so that nothing of it is left when the test is over.
+  await other[Symbol.asyncDispose]();
   await lending.end();
 });

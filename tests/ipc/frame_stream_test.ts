@@ -292,6 +292,22 @@ Deno.test("FrameStream goes on where a write stopped", async () => {
   assertEquals(toHex(concat(...written)), toHex(shortFrame(pattern(12_345))));
 });
 
+Deno.test("FrameStream writes a large frame in parts, so that a slow peer is seen to take it", async () => {
+  const written: Uint8Array[] = [];
+  const stream = new ScriptedStream([]);
+  // As over TLS: a write is over when all of it has left.
+  stream.write = (bytes) => {
+    written.push(bytes.slice());
+    return Promise.resolve(bytes.length);
+  };
+  const frames = open(stream);
+  const body = pattern(5_000_000);
+  frames.send(body);
+  await frames.flushed();
+  assertLess(Math.max(...written.map(({ length }) => length)), MIB + 1);
+  assertEquals(concat(...written).subarray(4), body);
+});
+
 Deno.test("FrameStream tells how much waits to leave, and when less does", async () => {
   const [here, there] = createMemoryPair();
   there.pauseReading(0);

@@ -22,6 +22,7 @@ import {
 } from "../../ipc/mod.ts";
 import { Process } from "../../process/mod.ts";
 import { startProgram } from "../support/child_program.ts";
+import { Gate } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
 import { assertPending, settle } from "../support/settle.ts";
@@ -294,6 +295,19 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "Listener.close() does no harm when somebody has removed its socket and the folder of it",
+  ignore: !UNIX,
+  async fn() {
+    const listener = unixListener();
+    const address = listener.address as string;
+    await Deno.remove(address.slice(0, address.lastIndexOf("/")), { recursive: true });
+    const waiting = assertRejects(() => listener.accept(), ConnectionClosedError);
+    await listener.close();
+    await waiting;
+  },
+});
+
 leakTest(
   "Listener removes the file of a Unix socket when its program ends without closing it",
   async () => {
@@ -371,6 +385,26 @@ Deno.test("Listener ends a loop with the task in which it runs, and can be used 
   task.cancel();
   await assertRejects(() => guard(task, () => "the end of the task"), CancelledError);
   const [server, client] = await Promise.all([listener.accept(), connect(listener.address)]);
+  await client.close();
+  await server.close();
+});
+
+Deno.test("Listener.accept() in a task that was cancelled before takes nobody", async () => {
+  await using listener = new Listener();
+  const [begun, cancelled] = [new Gate(), new Gate()];
+  const task = spawn(async () => {
+    begun.open();
+    await cancelled.wait();
+    await listener.accept();
+  });
+  await begun.wait();
+  task.cancel("enough");
+  const client = await connect(listener.address);
+  cancelled.open();
+  await assertRejects(() => guard(task.join().then(() => task), () => "the task"), CancelledError);
+  const server = await listener.accept();
+  await client.send(1);
+  assertEquals(await server.recv(), 1);
   await client.close();
   await server.close();
 });

@@ -97,6 +97,51 @@ for (
   });
 }
 
+leakTest(
+  "connect() says when a certificate begins to hold, where the clock is behind",
+  async () => {
+    await using served = listen(certificates.expired, { authkey: "key" });
+    const accepting = served.listener.accept().catch((error) => error);
+    const { now } = Date;
+    // What the certificate begins with is 2020.
+    Date.now = () => Date.UTC(2019);
+    try {
+      await assertRejects(
+        () => connect(served.address, { authkey: "key", tls: CLIENT }),
+        AuthenticationError,
+        "its certificate was not accepted: it begins to hold on Jan  1 00:00:00 2020 GMT",
+      );
+    } finally {
+      Date.now = now;
+    }
+    assert(await accepting instanceof ConnectionLostError);
+  },
+);
+
+leakTest("Listener says that a client of others does not accept its certificate", async () => {
+  await using served = listen(SERVER);
+  const { hostname, port } = served.address;
+  const accepting = assertRejects(
+    () => served.listener.accept(),
+    AuthenticationError,
+    "the TLS handshake failed: ",
+  );
+  using client = await Deno.connectTls({ hostname, port, caCerts: [certificates.stranger.cert] });
+  await assertRejects(() => client.handshake(), Deno.errors.InvalidData);
+  await accepting;
+});
+
+leakTest("Listener tells an acceptor of a client that leaves without a word", async () => {
+  await using served = listen(SERVER, { authkey: "key" });
+  const accepting = assertRejects(() => served.listener.accept(), ProtocolError);
+  const { hostname, port } = served.address;
+  using client = await Deno.connect({ hostname, port });
+  await client.closeWrite();
+  await accepting;
+  // Nobody is told anything who does not want to know.
+  assertEquals(await client.read(new Uint8Array(100)), null);
+});
+
 leakTest("connect() takes a certificate for the name that it is told", async () => {
   await using served = listen(certificates.elsewhere);
   const tls = { ...CLIENT, serverName: "elsewhere.example" };

@@ -164,3 +164,30 @@ leakTest("ipc.Lock.release() of a child throws when it has released before", asy
     await assertRejects(again, InvalidStateError, "nobody holds it");
   }
 });
+
+leakTest("ipc.Lock.hold() tells at its end that the lock is not held any more", async () => {
+  await using lock = new Lock();
+  const permit = await lock.hold();
+  await lock.release();
+  await assertRejects(() => permit[Symbol.asyncDispose](), InvalidStateError, "nobody holds it");
+  // It was undone, or tried to be, once.
+  await permit[Symbol.asyncDispose]();
+  // Where the lock itself has ended, there is nothing to tell.
+  const last = await lock.hold();
+  await lock.close();
+  await last[Symbol.asyncDispose]();
+});
+
+Deno.test("ipc.Lock.acquire() takes a signal and a time limit at once", async () => {
+  await using lock = new Lock();
+  await lock.acquire();
+  const controller = new AbortController();
+  const timeoutMs = 600_000;
+  const waiting = lock.acquire({ timeoutMs, signal: controller.signal });
+  await untilWaiting(lock, 1);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  const ended = guard(waiting, () => "the wait to end");
+  assertStrictEquals(await assertRejects(() => ended), reason);
+  assertEquals((await lock.statistics()).waiting, 0);
+});

@@ -3,6 +3,7 @@ import {
   Barrier,
   BoundedSemaphore,
   Condition,
+  EofError,
   Event,
   Lock,
   Namespace,
@@ -14,8 +15,14 @@ import {
   SharedList,
   Value,
 } from "../../ipc/mod.ts";
+import type { Ticket } from "../../ipc/_authentication.ts";
+import { Borrowing } from "../../ipc/_family.ts";
+import type { EndReference } from "../../ipc/_pipe_end.ts";
 import { fromWire, toWire } from "../../ipc/_portable.ts";
+import { inReferenceScope } from "../../ipc/_reference.ts";
+import { FakeTime } from "../support/fake_time.ts";
 import { guard } from "../support/guard.ts";
+import { assertPending } from "../support/settle.ts";
 import { cross, pipeTest } from "./_connections.ts";
 
 Deno.test("an object of this process comes back to it as itself", async () => {
@@ -82,6 +89,15 @@ Deno.test("a reference that is not well formed is refused", () => {
   }
 });
 
+Deno.test("a reference to where no key is needed goes to everybody", async () => {
+  const data = { hostname: "192.0.2.1", port: 7, id: "elsewhere" };
+  const event = fromWire({ type: "ipc.Event", data }) as Event;
+  const stranger = { isFamily: false };
+  const written = inReferenceScope(stranger, () => toWire(event)!.data);
+  assertEquals(written, data);
+  await event.close();
+});
+
 pipeTest("an end of a pipe that is over cannot be used, and says so", async () => {
   const [here, there] = pipe<unknown>();
   const wire = toWire(there)!;
@@ -104,4 +120,33 @@ pipeTest("an end of a pipe may be passed on more often than anybody takes it", a
   await last.send("last");
   assertEquals(await here.recv(), "last");
   for (const connection of [last, here, there]) await connection.close();
+});
+
+pipeTest("an end of a pipe is opened once by who has borrowed it", async () => {
+  const [here, there] = pipe<unknown>();
+  const { id, port, token } = toWire(there)!.data as EndReference;
+  const borrowing = new Borrowing({ id, port });
+  const ticket = await borrowing.call("open", [token]);
+  assertEquals(typeof (ticket as Ticket).ticket, "string");
+  await assertRejects(
+    () => borrowing.call("open", [token]),
+    ReferenceError,
+    "Cannot open the end of the pipe: it is over, or open already",
+  );
+  await borrowing.close();
+  for (const connection of [here, there]) await connection.close();
+});
+
+Deno.test("an end of a pipe that was passed on and that nobody takes is over in the end", async () => {
+  using time = new FakeTime();
+  const [here, there] = pipe<unknown>();
+  toWire(there);
+  await there.close();
+  const received = here.recv();
+  await time.tick(19_999);
+  await assertPending(received, "the receive");
+  const ended = assertRejects(() => received, EofError, "the other end of the pipe is closed");
+  await time.tick(1);
+  await ended;
+  await here.close();
 });

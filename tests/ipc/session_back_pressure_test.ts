@@ -1,9 +1,48 @@
-import { assertEquals, assertLess, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { TimeoutError } from "../../coroutine/mod.ts";
 import { ConnectionLostError } from "../../ipc/mod.ts";
+import { Gate } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
 import { assertPending, settle } from "../support/settle.ts";
 import { MIB, REASON, SessionPair } from "./_sessions.ts";
+
+/** Intervals that pass only when they are told to. */
+class Intervals implements Disposable {
+  readonly everyMs: (number | undefined)[] = [];
+  readonly #real = globalThis.setInterval;
+  readonly #begun = Promise.withResolvers<void>();
+  #run: () => void = () => {};
+
+  constructor() {
+    const begin = (run: () => void, everyMs?: number) => {
+      this.everyMs.push(everyMs);
+      this.#run = run;
+      this.#begun.resolve();
+      return this.#real(() => {}, everyMs);
+    };
+    Object.assign(globalThis, { setInterval: begin });
+  }
+
+  /** Resolves when there is one. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  /** The time of the last one has passed. */
+  run(): void {
+    this.#run();
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.setInterval = this.#real;
+  }
+}
 
 Deno.test("Session.call() waits while the other side does not read, and holds no more", async () => {
   const received: number[] = [];
@@ -114,4 +153,38 @@ Deno.test("Session reads no more from a peer that does not read the answers", as
   pair.client.end.resumeReading();
   await guard(Promise.all(answers), () => "all answers");
   assertEquals(calls, 20);
+});
+
+Deno.test("Session waits for a peer that takes little of an answer, and ends with one that takes nothing for a minute", async () => {
+  await using pair = new SessionPair({ make: () => new Uint8Array(4 * MIB) });
+  const { end, session, stream } = pair.server;
+  using intervals = new Intervals();
+  const write = end.write.bind(end);
+  let room = new Gate();
+  // So much at a time, as over a slow line; the system fails what is written to a connection that was closed.
+  end.write = async (bytes) => {
+    await room.wait();
+    if (!end.isClosed) room = new Gate();
+    return await write(bytes.subarray(0, 1_000));
+  };
+  const { close } = end;
+  end.close = () => {
+    close.call(end);
+    room.open();
+  };
+  const answer = assertRejects(() => pair.call("make"), ConnectionLostError);
+  await guard(intervals.begun, () => "the session to watch");
+  assertEquals(intervals.everyMs, [60_000]);
+  for (let minute = 1; minute <= 3; minute++) {
+    room.open();
+    await settle();
+    assertEquals(end.writes.length, minute);
+    intervals.run();
+    assertEquals(end.isClosed, false, `after ${minute} minutes`);
+  }
+  assertGreater(stream.bufferedBytes, 4 * MIB);
+  intervals.run();
+  assertEquals(end.isClosed, true);
+  await guard(session.closed, () => "the end of the connection");
+  await answer;
 });

@@ -97,6 +97,7 @@ Deno.test("Session rejects a call whose answer cannot be read, and goes on", asy
     [Message.RESULT, 1, "no json"],
     [Message.RESULT, 9, "no encoding"],
     [Message.RESULT, Flag.LOAN | 1, "5"],
+    [Message.RESULT, Flag.LOAN | 1, "null"],
     [Message.RESULT, Flag.LOAN | 1, '{"id":1.5,"methods":[]}'],
     [Message.RESULT, Flag.LOAN | 1, '{"id":1,"methods":[1]}'],
     [Message.ERROR, 1, "no json"],
@@ -107,7 +108,8 @@ Deno.test("Session rejects a call whose answer cannot be read, and goes on", asy
     const request = await raw.peer.receive();
     const id = new DataView(request!.buffer).getUint32(2);
     raw.peer.send(makeShortHead(kind, flags, id), payload);
-    await assertRejects(() => call, Error);
+    const error = await assertRejects(() => call, Error);
+    assertEquals(error instanceof ProtocolError, (flags & Flag.LOAN) !== 0, String(error));
   }
   assert(!raw.session.isClosed);
 });

@@ -183,10 +183,12 @@ Deno.test("Session lends no more than what is exposed", async () => {
     lend: () => new Loan(object, ["open"]),
     wrong: () => new Loan(object, ["missing"]),
     queue: () => new Loan(new Queue(), ["put", "qsize"]),
+    wrongQueue: () => new Loan(new Queue(), ["put", "toString"]),
   });
   assertEquals(exposedMethods(await borrow(pair)), ["open"]);
   await assertRejects(() => pair.call("wrong"), TypeError, 'Cannot lend "missing"');
   assertEquals((await pair.call("queue") as RemoteObject).methods, ["put", "qsize"]);
+  await assertRejects(() => pair.call("wrongQueue"), TypeError, 'Cannot lend "toString"');
 });
 
 Deno.test("Session takes an object back when its proxy is disposed", async () => {
@@ -206,6 +208,30 @@ Deno.test("Session takes an object back when its proxy is disposed", async () =>
   await pair.call("ping");
   assertEquals(left, 1);
   await assertRejects(() => proxy.one(), ConnectionClosedError, "the proxy was disposed");
+});
+
+Deno.test("a proxy is for its own connection, unless what it stands for can be reached by others", async () => {
+  await using pair = new SessionPair({ lend: () => new Loan({ one: () => 1 }), take: () => 0 });
+  const proxy = await borrow<{ one(): number }>(pair);
+  const own = "Cannot pass on the proxy: it is for its own connection only";
+  await assertRejects(() => pair.call("take", proxy), TypeError, own);
+  await proxy[Symbol.asyncDispose]();
+  await assertRejects(() => pair.call("take", proxy), TypeError, "it was disposed");
+  const { session } = pair.client;
+  assertEquals(session.referenceTo(new RemoteObject(1, [], "of no known place")), undefined);
+  // Known by a name at a place: whoever gets it goes there.
+  const place = { hostname: "192.0.2.1", port: 7, key: "00ff" };
+  const scoped = new Session(pair.client.stream, {
+    methods: {},
+    background: true,
+    scope: { place, isFamily: true },
+  });
+  assertEquals(scoped.referenceTo(new RemoteObject(1, [], "name")), {
+    ...place,
+    id: "name",
+    via: undefined,
+  });
+  assertEquals(scoped.referenceTo(new RemoteObject(1, [])), undefined);
 });
 
 Deno.test("makeProxy() makes nothing that is taken for a promise", async () => {

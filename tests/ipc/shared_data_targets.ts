@@ -405,3 +405,9 @@ export async function countNames(
     await namespace.compute("names", (names) => [...names, `${i}`]);
   }
 }
+
+export async function stopEarly(list: SharedList<unknown>): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  for await (const item of list) if (seen.push(item) === 2) break;
+  return seen;
+}

@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { DictHome } from "../../ipc/_dict_home.ts";
+import { DictHome, type DictPiece } from "../../ipc/_dict_home.ts";
 import {
   ConnectionClosedError,
   Event,
@@ -260,4 +260,30 @@ leakTest("SharedDict refuses use after close, here and elsewhere", async () => {
   for (const use of uses) {
     await assertRejects(use, ConnectionClosedError, "the dictionary is closed");
   }
+});
+
+Deno.test("SharedDict.add() adds to numbers only, and says what is there", async () => {
+  await using dict = new SharedDict<string, unknown>();
+  for (
+    const [value, type] of [[null, "null"], ["1", "string"], [undefined, "undefined"]] as const
+  ) {
+    await dict.set("a", value);
+    await assertRejects(
+      () => (dict as SharedDict<string, number>).add("a", 1),
+      TypeError,
+      `Cannot add to "a": it is no number but of type ${type}`,
+    );
+    assertEquals(await dict.get("a"), value);
+  }
+});
+
+Deno.test("SharedDict goes on with no iteration that has ended", () => {
+  const home = new DictHome("the dictionary");
+  for (let key = 0; key < 5_000; key++) home.map.set(key, key);
+  const { methods } = home.seat();
+  const call = { signal: undefined };
+  const { id } = methods.first!(call) as DictPiece;
+  methods.end!(call, id);
+  assertThrows(() => methods.next!(call, id), ReferenceError, "Cannot go on iterating");
+  assertEquals(methods.statistics!(call), { size: 5_000, iterating: 0 });
 });

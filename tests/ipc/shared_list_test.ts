@@ -10,6 +10,7 @@ import {
   searchInner,
   searchList,
   sortList,
+  stopEarly,
   useList,
 } from "./shared_data_targets.ts";
 
@@ -173,4 +174,10 @@ leakTest("SharedList knows an object of another process again by any handle", as
   await done.put("done");
   await child.join();
   await Promise.all([dict, again, inner].map((object) => object.close()));
+});
+
+leakTest("SharedList is iterated by many who stop early, here and in a child", async () => {
+  await using list = new SharedList<unknown>(Array.from({ length: 3_000 }, (_, i) => i));
+  assertEquals(await stopEarly(list), [0, 1]);
+  assertEquals(await runChild(stopEarly, [list]), [0, 1]);
 });

@@ -1,10 +1,12 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CancelledError, spawn } from "../../coroutine/mod.ts";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { CancelledError, sleep, spawn } from "../../coroutine/mod.ts";
 import { decode, encode } from "../../ipc/_encoding.ts";
-import { Queue } from "../../ipc/mod.ts";
+import { ConnectionLostError, Queue } from "../../ipc/mod.ts";
+import { Gate } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
 import { settle } from "../support/settle.ts";
 import { utf8 } from "./_bytes.ts";
+import { SessionPair } from "./_sessions.ts";
 
 /** The queue as it arrives in another process. */
 function cross<T>(queue: Queue<T>): Queue<T> {
@@ -101,4 +103,28 @@ Deno.test("a cancellation that comes too late for a remote call ends the task's 
     await guard(assertRejects(async () => await task, CancelledError), () => `turn ${turns}`);
   }
   assertEquals((await empty.statistics()).getting, 0);
+});
+
+Deno.test("a cancellation ends the task's next wait when the connection ends before the call is told", async () => {
+  await using pair = new SessionPair({ wait: () => new Promise(() => {}) });
+  // What says that the call is cancelled does not get through.
+  const { session, remote } = pair.client;
+  const calling = new Gate();
+  const errors: unknown[] = [];
+  const task = spawn(async () => {
+    const call = session.call(remote, "wait", [], { withTask: true });
+    calling.open();
+    await call.catch((error) => errors.push(error));
+    await sleep(0);
+    errors.push("went on");
+  });
+  await calling.wait();
+  await settle();
+  pair.server.end.pauseReading(0);
+  task.cancel("enough");
+  pair.client.end.sever();
+  const error = await assertRejects(async () => await task, CancelledError);
+  assertEquals(error.cause, "enough");
+  assertEquals(errors.length, 1);
+  assertInstanceOf(errors[0], ConnectionLostError);
 });

@@ -46,7 +46,7 @@ export const ipcMutants: readonly Mutant[] = [
     ],
     [
       "one who does not read makes this side keep everything",
-      "      if (this.#stream.bufferedBytes > this.mostUnsent) await this.#drain();\n",
+      "        await this.#stream.drainedByPeer(this.mostUnsent);\n",
       "",
     ],
     [
@@ -165,7 +165,7 @@ export const ipcMutants: readonly Mutant[] = [
       "retired.length > 0 ||",
     ],
   ]),
-  ...mutantsOf("ipc/_frame_stream.ts", ["ipc/frame_stream"], [
+  ...mutantsOf("ipc/_frame_stream.ts", ["ipc/frame_stream", "ipc/session_back_pressure"], [
     [
       "a frame of the largest size is refused",
       "length > this.maxFrameBytes",
@@ -178,8 +178,13 @@ export const ipcMutants: readonly Mutant[] = [
     ],
     [
       "what one write did not take is lost",
-      "          at += await this.#stream.write(at === 0 ? chunk : chunk.subarray(at));",
-      "          at = (await this.#stream.write(chunk), chunk.length);",
+      "          at += await this.#stream.write(part);",
+      "          at += (await this.#stream.write(part), part.length);",
+    ],
+    [
+      "a slow peer is taken for one that takes nothing",
+      "          this.#progress++;\n",
+      "",
     ],
     [
       "a header makes this side take the memory that it announces",
