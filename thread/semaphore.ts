@@ -112,12 +112,6 @@ class SemaphoreLine extends SharedLine {
   protected override lost(): void {
     this.#give(1);
   }
-
-  override mend(): void {
-    if (this.size === 0) return;
-    const free = Math.max(0, Atomics.exchange(this.head, VALUE, NONE_AND_WAITED_FOR));
-    if (free > 0) this.#give(free);
-  }
 }
 
 /**

@@ -55,3 +55,20 @@ leakTest("currentThread() in a Worker that no Thread started has a number for a 
   assertEquals(data, { name: `Worker-${data.ident}`, ident: data.ident, daemon: false });
   assertNotEquals(data.ident, 1);
 });
+
+leakTest("A Worker that no Thread started can start one, and knows when it has ended", async () => {
+  const worker = new Worker(new URL("fixtures/bare_starter.ts", import.meta.url), {
+    type: "module",
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<MessageEvent>();
+  worker.onmessage = resolve;
+  worker.onerror = (event) => {
+    event.preventDefault();
+    reject(new Error(event.message));
+  };
+  try {
+    assertEquals((await promise).data, ["held", true, true]);
+  } finally {
+    worker.terminate();
+  }
+});

@@ -4,13 +4,14 @@ import { Barrier } from "../../thread/barrier.ts";
 import { Condition } from "../../thread/condition.ts";
 import { Event } from "../../thread/event.ts";
 import { allocateIdent, MAIN_IDENT, markEnded, setCurrentIdent } from "../../thread/_ident.ts";
-import { lockLine } from "../../thread/_lock_lines.ts";
+import { lockLine, standForOther } from "../../thread/_lock_lines.ts";
 import { Lock } from "../../thread/lock.ts";
 import { RLock } from "../../thread/rlock.ts";
 import { Semaphore } from "../../thread/semaphore.ts";
+import { CONTENDED } from "../../thread/_shared_line.ts";
 import { guard } from "../support/guard.ts";
 import { settle } from "../support/settle.ts";
-import { dieAtEachStep } from "./_dying.ts";
+import { dieAt, dieAtEachStep } from "./_dying.ts";
 
 // A thread that dies at any of its steps in shared memory, each in turn.
 
@@ -109,33 +110,14 @@ for (const LockClass of [Lock, RLock]) {
       make: () => {
         const condition = new Condition(new LockClass());
         condition.acquireSync();
-        return { condition, wait: condition.wait(), isOver: false };
+        return { condition, wait: condition.wait() };
       },
       act: ({ condition }) => {
         condition.acquireSync();
         condition.notify();
         condition.release();
       },
-      check: async (world) => {
-        const { condition } = world;
-        const wait = world.wait.then(() => world.isOver = true);
-        // It holds the lock when it was notified, so this cannot before it has gone on.
-        const acquire = () => condition.tryAcquire();
-        await until((async () => {
-          while (!world.isOver) {
-            if (acquire()) {
-              condition.notify();
-              condition.release();
-            }
-            await settle();
-          }
-        })());
-        await wait;
-        assertEquals(condition.locked(), true);
-        condition.release();
-        const { locked, waiting, acquiring } = condition.statistics();
-        assertEquals([locked, waiting, acquiring], [false, 0, 0]);
-      },
+      check: ({ condition, wait }) => assertNotifiable(condition, wait),
     });
   });
 
@@ -166,6 +148,81 @@ for (const LockClass of [Lock, RLock]) {
     });
   });
 }
+
+/** The one who waits can be notified, or was; nothing is left of the one who died. */
+async function assertNotifiable(condition: Condition, wait: Promise<boolean>): Promise<void> {
+  let isOver = false;
+  const waited = wait.then((isNotified) => {
+    isOver = true;
+    return isNotified;
+  });
+  // It holds the lock when it was notified, so this cannot before it has gone on.
+  const acquire = () => condition.tryAcquire();
+  await until((async () => {
+    while (!isOver) {
+      if (acquire()) {
+        condition.notify();
+        condition.release();
+      }
+      await settle();
+    }
+  })());
+  assertEquals([await waited, condition.locked()], [true, true]);
+  condition.release();
+  const { locked, waiting, acquiring } = condition.statistics();
+  assertEquals([locked, waiting, acquiring], [false, 0, 0]);
+}
+
+/** The word of the lock that says who holds it. */
+function holderOf(lock: Lock): number {
+  return Atomics.load(lockLine(lock).head, 0);
+}
+
+Deno.test("Condition.notify() that dies while another thread holds the lock loses no waiter", async () => {
+  for (let step = 0, died = true; died; step++) {
+    const lock = new Lock();
+    const condition = new Condition(lock);
+    assert(condition.tryAcquire());
+    const wait = condition.wait();
+    assert(condition.tryAcquire());
+    const dead = dieAt(() => condition.notify(), { step });
+    died = dead.died;
+    // The lock is released before the death is known, when that needs nothing of the dead one.
+    const isAlone = holderOf(lock) === MAIN_IDENT;
+    if (isAlone) condition.release();
+    dead.bury();
+    if (!isAlone) condition.release();
+    // The one who waits hears of the death first.
+    await settle();
+    await assertNotifiable(condition, wait);
+  }
+});
+
+Deno.test("Lock is free when one dies who mends it, and all who wait for it", () => {
+  let tried = 0;
+  for (let first = 0, isAlone = true; isAlone; first++) {
+    for (let second = 0, died = true; isAlone && died; second++) {
+      const lock = new Lock();
+      assert(lock.tryAcquire());
+      const waiting = allocateIdent();
+      // As a condition does that notifies.
+      const stand = () => void standForOther(lockLine(lock), waiting, 0, () => {});
+      const notifier = dieAt(stand, { step: first });
+      isAlone = holderOf(lock) === MAIN_IDENT;
+      notifier.bury();
+      lock.release();
+      const mender = dieAt(() => lock.statistics(), { step: second });
+      died = mender.died;
+      // Only this state is of interest: the lock is taken for nobody.
+      if (holderOf(lock) !== CONTENDED) continue;
+      tried++;
+      markEnded(waiting);
+      mender.bury();
+      assertEquals([lock.statistics().waiting, lock.locked(), lock.tryAcquire()], [0, false, true]);
+    }
+  }
+  assert(tried > 0);
+});
 
 Deno.test("Semaphore.release() that dies has released or has not", async () => {
   await dieAtEachStep({

@@ -2,10 +2,12 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertMatch,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { allocateLock, exit, startNewThread, ThreadStateError } from "../../thread/mod.ts";
+import { startProgram } from "../support/child_program.ts";
 import { leakTest } from "../support/leaks.ts";
 import { makeWords, MODULE, waitForWord } from "./_make_thread.ts";
 import { runProgram } from "./_run_program.ts";
@@ -36,6 +38,22 @@ leakTest("startNewThread() gives what fails to the hook", async () => {
     'Exception in thread Thread-2 (noSuch): TypeError: Cannot run "noSuch"',
   );
 });
+
+leakTest(
+  "startNewThread() gives the reason to the hook when the runtime refuses the thread",
+  async () => {
+    // Nothing can be read, so nothing can be imported there.
+    const code = `
+    import { setExcepthook, startNewThread } from "${import.meta.resolve("../../thread/mod.ts")}";
+    if (import.meta.main) {
+      setExcepthook((error, { name }) => console.log("READY", name, String(error)));
+      startNewThread({ module: import.meta.url, target: "main" }, []);
+    }
+  `;
+    await using program = await startProgram({ code });
+    assertMatch(program.ready, /^Thread-1 \(main\) .*Requires read access to/);
+  },
+);
 
 Deno.test("allocateLock() makes a lock that nobody holds", () => {
   const lock = allocateLock();

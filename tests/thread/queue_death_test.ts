@@ -388,3 +388,50 @@ Deno.test("Queue.put() that was cancelled is forgotten, also when the memory is 
   queue.getNowait();
   await assertWhole(queue);
 });
+
+Deno.test("Queue passes over what another one has been handed when one item comes back", async () => {
+  let givenBack = 0;
+  await dieAtEachStep({
+    make: () => ({ queue: new Queue<unknown>(), later: undefined as Promise<unknown> | undefined }),
+    act: ({ queue }) => queue.getSync(),
+    whileParked: (world) => {
+      if (world.later !== undefined) return;
+      world.later = world.queue.get();
+      fill(world.queue, [1, 2, 3, 4]);
+    },
+    check: async ({ queue, later }) => {
+      if (later === undefined) return;
+      // The living one has been handed the second, and has not had a turn to take it.
+      const items = drain(queue);
+      if (items.length === 3) givenBack++;
+      assertEquals([items, await until(later)], [items.length === 3 ? [1, 3, 4] : [3, 4], 2]);
+      await assertWhole(queue);
+    },
+  });
+  assert(givenBack > 0);
+});
+
+Deno.test("Queue.shutdown({ immediate: true }) throws away what comes back from one who died", async () => {
+  let givenBack = 0;
+  await dieAtEachStep({
+    make: () => ({ queue: new Queue<unknown>(), isHanded: false }),
+    act: ({ queue }) => queue.getSync(),
+    whileParked: (world) => {
+      if (world.isHanded) return;
+      world.isHanded = true;
+      fill(world.queue, [1]);
+      world.queue.shutdown({ immediate: true });
+    },
+    check: async ({ queue, isHanded }) => {
+      if (!isHanded) return;
+      const { size, unfinished } = queue.statistics();
+      assertEquals(size, 0);
+      // It is taken, and not done yet; or it came back.
+      if (unfinished === 0) givenBack++;
+      else queue.taskDone();
+      await until(queue.join());
+      assertThrows(() => queue.getNowait(), QueueShutDownError);
+    },
+  });
+  assert(givenBack > 0);
+});

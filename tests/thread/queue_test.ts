@@ -135,6 +135,39 @@ Deno.test("Queue refuses what cannot be cloned, and is as before", async () => {
   assertEquals(queue.getSync(), 1);
 });
 
+Deno.test("Queue tells what a getter has thrown of an item that cannot be cloned", () => {
+  const queue = new Queue<unknown>();
+  class Odd {
+    readonly list = [1];
+  }
+  const odd = Object.defineProperty(new Odd(), "text", {
+    enumerable: true,
+    get() {
+      throw "no reason";
+    },
+  });
+  const { message, cause } = assertThrows(() => queue.putNowait(odd), TypeError);
+  assertEquals(
+    [message, cause, queue.qsize()],
+    ["Cannot put into queue: the item cannot be cloned (no reason)", "no reason", 0],
+  );
+});
+
+Deno.test("Queue that is shut down while an item is read refuses it", () => {
+  const queue = new Queue<unknown>();
+  const item = {
+    get text(): string {
+      // Another thread could do so in this moment.
+      queue.shutdown();
+      return "late";
+    },
+  };
+  assertThrows(() => queue.putNowait(item), QueueShutDownError);
+  assertEquals(queue.statistics(), {
+    ...{ size: 0, maxSize: 0, unfinished: 0, getting: 0, putting: 0, joining: 0 },
+  });
+});
+
 Deno.test("Queue shares what is on shared memory: words, values, locks and queues", () => {
   const [words, value, lock, inner] = [
     new Int32Array(new SharedArrayBuffer(8)),

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Lock, ThreadDiedError, ThreadNotStoppedError } from "../../thread/mod.ts";
+import {
+  Barrier,
+  Condition,
+  Lock,
+  RLock,
+  ThreadDiedError,
+  ThreadNotStoppedError,
+} from "../../thread/mod.ts";
 import { leakTest } from "../support/leaks.ts";
+import { assertPending } from "../support/settle.ts";
 import { makeThread, makeWords, waitForWord } from "./_make_thread.ts";
 import { runProgram } from "./_run_program.ts";
 import * as targets from "./fixtures/targets.ts";
@@ -87,6 +95,48 @@ leakTest("Thread.terminate() reaches a thread in a blocking wait of ours", async
   assertEquals(thread.isAlive(), false);
   lock.release();
   assert(lock.acquireSync({ timeoutMs: 0 }));
+});
+
+for (const LockClass of [Lock, RLock]) {
+  leakTest(
+    `Thread.terminate() of one that waits for a Condition leaves its ${LockClass.name} to whoever holds it`,
+    async () => {
+      const words = makeWords();
+      const lock = new LockClass();
+      const condition = new Condition(lock);
+      await using thread = makeThread(targets.blockInCondition, [words, condition]);
+      await thread.start();
+      await waitForWord(words);
+      // It has given the lock up, and waits.
+      lock.acquireSync();
+      await thread.terminate({ graceMs: 10_000 });
+      assertEquals([lock.locked(), lock.ownerDied, condition.statistics().waiting], [
+        true,
+        false,
+        0,
+      ]);
+      // What releases the lock when the block is left has not thrown.
+      assertEquals(words[1], 1);
+      lock.release();
+      assertEquals(lock.locked(), false);
+    },
+  );
+}
+
+leakTest("Thread.terminate() of a busy thread has it begin no blocking wait", async () => {
+  const words = makeWords();
+  const barrier = new Barrier(2);
+  const waiting = barrier.wait();
+  const thread = makeThread(targets.spinAndMeet, [words, barrier]);
+  await thread.start();
+  await waitForWord(words);
+  await assertRejects(() => thread.terminate({ graceMs: 5 }), ThreadNotStoppedError);
+  Atomics.store(words, 1, 1);
+  assertEquals(await thread.join(), true);
+  // It would have been the last party.
+  await assertPending(waiting);
+  assertEquals(barrier.nWaiting, 1);
+  assertEquals(await Promise.all([waiting, barrier.wait()]), [0, 1]);
 });
 
 leakTest("Thread.terminate() tells that a busy thread runs on, until it is not busy", async () => {

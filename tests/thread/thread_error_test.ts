@@ -86,6 +86,33 @@ leakTest("Thread.result() rejects when what was returned cannot be cloned", asyn
   }
 });
 
+leakTest("Thread.start() rejects with what a getter of an argument throws", async () => {
+  class Odd {
+    readonly list = [1];
+  }
+  const odd = Object.defineProperty(new Odd(), "text", {
+    enumerable: true,
+    get() {
+      throw new RangeError("no reason");
+    },
+  });
+  for (const killable of [false, true]) {
+    const thread = makeThread(targets.echo as TargetFunction, [odd], { killable });
+    await assertRejects(() => thread.start(), RangeError, "no reason");
+    assertEquals([thread.isAlive(), thread.ident], [false, undefined]);
+  }
+});
+
+leakTest("Thread.result() tells which room the program lacks for what was returned", async () => {
+  const { code, stdout, stderr } = await runProgram("", { file: "few_rooms.ts" });
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(stdout.trim().split("\n"), [
+    'TypeError: Cannot receive a "thread.Lock": its class is not loaded',
+    'TypeError: Cannot receive an object of type "ipc.Queue": it is not known here',
+    "a map that was thrown: 1",
+  ]);
+});
+
 leakTest(
   "A stack overflow in a thread can be caught, and does no harm if not [cpython: ThreadingExceptionTests.test_recursion_limit]",
   async () => {

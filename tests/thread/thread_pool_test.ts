@@ -9,6 +9,7 @@ import {
 import { InvalidStateError, TimeoutError } from "../../coroutine/mod.ts";
 import {
   activeCount,
+  enumerate,
   Lock,
   move,
   Queue,
@@ -21,6 +22,7 @@ import { Queue as ProcessQueue } from "../../ipc/mod.ts";
 import { startProgram } from "../support/child_program.ts";
 import { guard, GUARD_MS } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
+import { settle } from "../support/settle.ts";
 import { collect } from "../contracts/_pool_subject.ts";
 import { makeWords, waitForWord } from "./_make_thread.ts";
 import * as targets from "./fixtures/pool_targets.ts";
@@ -92,6 +94,62 @@ leakTest("ThreadPool rejects the call whose arguments cannot be cloned, and goes
   assertEquals((await results.next()).value, new Date(2));
   await assertRejects(() => results.next(), TypeError, "Cannot carry");
   assertEquals((await results.next()).value, new Date(4));
+});
+
+leakTest("ThreadPool does not call a toJSON that a structured clone leaves out", async () => {
+  await using pool = makePool();
+  const value = Object.defineProperty({ a: 1 }, "toJSON", { value: () => "changed" });
+  assertEquals(await pool.apply(targets.echo, [value]), { a: 1 });
+});
+
+leakTest("ThreadPool carries what is no plain data and was thrown", async () => {
+  await using pool = makePool();
+  const thrown = new Map([["a", new Date(1)]]);
+  const caught = await pool.apply(targets.throwIt, [thrown]).catch((error: unknown) => error);
+  assertEquals(caught, thrown);
+});
+
+leakTest("ThreadPool tells for which item its thread was when it ended", async () => {
+  await using pool = makePool();
+  // Of a chunk without a time limit it is not told which item runs.
+  for (const options of [{ chunkSize: 1 }, { chunkSize: 4, timeoutMs: 20_000 }]) {
+    const error = await assertRejects(
+      () => pool.map(targets.closeSelfAtTwo, [0, 1, 2, 3], options),
+      WorkerDiedError,
+      'ended while it ran "closeSelfAtTwo" for item 2: it was closed from within',
+    );
+    assertEquals(error.task, { name: "closeSelfAtTwo", index: 2 });
+  }
+});
+
+leakTest("ThreadPool goes on when a thread has ended that had nothing to do", async () => {
+  await using pool = makePool();
+  for (let n = 0; n < 3; n++) {
+    const [, ident] = await pool.apply(targets.nameAndIdent);
+    assertEquals(await pool.apply(targets.closeSelfLater, [n]), n);
+    const isThere = () => enumerate().some((thread) => thread.ident === ident);
+    await guard(
+      (async () => {
+        while (isThere()) await settle();
+      })(),
+      () => "the thread to end",
+    );
+  }
+  assertEquals(await pool.apply(targets.square, [3]), 9);
+});
+
+leakTest("ThreadPool fails a call whose reference was changed before it started", async () => {
+  await using pool = makePool();
+  const words = makeWords();
+  const first = pool.apply(targets.blockAtOne, [1, words]);
+  const reference = { module: MODULE, name: "square" };
+  const changed = pool.apply(reference, [2]);
+  reference.name = "";
+  Atomics.store(words, 0, 1);
+  Atomics.notify(words, 0);
+  await assertRejects(() => changed, TypeError, "Cannot call: the task must be a function");
+  assertEquals(await first, 1);
+  assertEquals(await pool.apply(targets.square, [3]), 9);
 });
 
 leakTest("ThreadPool rejects the call whose result cannot be cloned, and goes on", async () => {
@@ -205,6 +263,23 @@ leakTest("move() loses nothing of a chunk whose first item waits for the others"
   });
   const filled = await pool.starmap(targets.fillLast, items, { chunkSize: 4 });
   assertEquals(filled.map((bytes) => bytes[7]), [0, 1, 2, 3]);
+});
+
+leakTest("move() moves what items of a chunk hold, one after the other", async () => {
+  await using pool = makePool();
+  const items = [0, 1, 2, 3].map((n) => move(new Uint8Array([n])));
+  const back = await pool.map(targets.echo, items, { chunkSize: 4 });
+  assertEquals(back, [0, 1, 2, 3].map((n) => new Uint8Array([n])));
+  assertEquals(items.map(({ length }) => length), [0, 0, 0, 0]);
+});
+
+leakTest("move() of something else leaves what goes in a circle as it is", async () => {
+  await using pool = makePool();
+  const waiting = move(new Uint8Array(5));
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  const back = await pool.apply(targets.echo, [circle]) as typeof circle;
+  assertEquals([back.self === back, waiting.length], [true, 5]);
 });
 
 leakTest("move() moves ports and streams", async () => {
