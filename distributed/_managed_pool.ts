@@ -27,6 +27,12 @@ export interface RemoteMapOptions extends WaitOptions {
 /** The most results that one answer holds. */
 const MOST_RESULTS = 1_024;
 
+/** A longer text is the last one of its answer. */
+const LONGEST_SMALL_TEXT = 100;
+
+/** A result that is there arrives within so many turns of the microtask queue. */
+const MOST_TURNS = 32;
+
 /** Pools of which no client knows any more. */
 const abandoned = new FinalizationRegistry<Pool>((pool) => void pool.terminate());
 
@@ -144,7 +150,9 @@ class Results {
   /** Waits for one result, and takes what else is there. Fewer than one is the end. */
   async take(): Promise<unknown[]> {
     const values: unknown[] = [];
-    if (this.#error !== undefined) throw this.#error.error;
+    const failed = this.#error;
+    this.#error = undefined;
+    if (failed !== undefined) throw failed.error;
     while (values.length < MOST_RESULTS) {
       this.#next ??= this.#results.next();
       try {
@@ -153,6 +161,7 @@ class Results {
         this.#next = undefined;
         if (next.done === true) break;
         values.push(next.value);
+        if (!isSmall(next.value)) break;
       } catch (error) {
         this.#next = undefined;
         // What came before it comes first.
@@ -171,5 +180,17 @@ class Results {
 
 /** What a promise has been fulfilled with, `undefined` when it is pending. */
 async function ready<T>(promise: Promise<T>): Promise<T | undefined> {
-  return await Promise.race([promise, Promise.resolve(undefined)]);
+  let isSettled = false;
+  const onSettled = () => {
+    isSettled = true;
+  };
+  promise.then(onSettled, onSettled);
+  for (let n = 0; n < MOST_TURNS && !isSettled; n++) await undefined;
+  return isSettled ? await promise : undefined;
+}
+
+/** Whether many of such a result fit into one message, whatever its limit is. */
+function isSmall(value: unknown): boolean {
+  if (typeof value === "string") return value.length <= LONGEST_SMALL_TEXT;
+  return typeof value !== "object" && typeof value !== "bigint" || value === null;
 }

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { InvalidStateError } from "../../coroutine/mod.ts";
+import { type EnginePlace, explainMissing } from "../../distributed/_cli_engine.ts";
 import { explainError } from "../../distributed/_cli_errors.ts";
 import { describeCommand } from "../../distributed/_cli_help.ts";
 import { fromJson, toJson } from "../../distributed/_cli_json.ts";
@@ -124,4 +126,14 @@ Deno.test("manyhands tells what is wrong with files and with what is fed to it",
   await using served = await ServedQueues.start();
   const fed = await runCommand(["put", ...served.place, "--stdin"]);
   assertEquals([fed.code, fed.err], [2, "There is no task on standard input"]);
+});
+
+Deno.test("explainMissing() says that there is no queue, and passes on what else went wrong", () => {
+  const place = { place: "nats://a" } as EnginePlace;
+  const other = new Error("no luck");
+  assertEquals(explainMissing(other, place, "jobs"), other);
+  const broken = new InvalidStateError("it is broken");
+  assertEquals(explainMissing(broken, place, "jobs"), broken);
+  const missing = explainMissing(new InvalidStateError("there is none"), place, "jobs");
+  assertStringIncludes(String(missing), 'There is no queue "jobs" on nats://a');
 });

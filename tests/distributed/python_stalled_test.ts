@@ -1,50 +1,13 @@
-import { assertEquals, assertLess } from "@std/assert";
-import { PickleReader } from "../../distributed/_pickle_reader.ts";
-import { PickleWriter } from "../../distributed/_pickle_writer.ts";
-import { BaseManager, PyTuple } from "../../distributed/mod.ts";
-import { authenticateServer } from "../../ipc/_authentication.ts";
-import { FrameStream } from "../../ipc/_frame_stream.ts";
-import type { Address } from "../../ipc/mod.ts";
+import { assertLess } from "@std/assert";
+import { BaseManager } from "../../distributed/mod.ts";
 import { Gate } from "../support/gate.ts";
 import { guard } from "../support/guard.ts";
 import { leakTest } from "../support/leaks.ts";
+import { PythonClient } from "./_python_wire.ts";
 
-const KEY = new TextEncoder().encode("a key");
+const KEY = "a key";
 /** More than the system keeps for one who does not read. */
 const BLOB_LENGTH = 32 * 1024 * 1024;
-
-/** A Python client of which every step is said: one connection to the server. */
-class PythonClient implements Disposable {
-  readonly #stream: FrameStream;
-
-  constructor(stream: FrameStream) {
-    this.#stream = stream;
-  }
-
-  static async connect({ hostname, port }: Address): Promise<PythonClient> {
-    const conn = await Deno.connect({ hostname, port });
-    const stream = new FrameStream(conn, { peer: "the server", maxFrameBytes: 1024 * 1024 });
-    await authenticateServer(stream, KEY);
-    return new PythonClient(stream);
-  }
-
-  async send(id: string | null, name: string, ...args: unknown[]): Promise<void> {
-    const request = new PyTuple<unknown>(id, name, PyTuple.from(args), {});
-    this.#stream.send(new PickleWriter().write(request));
-    await this.#stream.flushed();
-  }
-
-  async ask(id: string | null, name: string, ...args: unknown[]): Promise<unknown> {
-    await this.send(id, name, ...args);
-    const answer = new PickleReader().read((await this.#stream.receive())!) as unknown[];
-    assertEquals(answer[0], "#RETURN");
-    return answer[1];
-  }
-
-  [Symbol.dispose](): void {
-    this.#stream.close();
-  }
-}
 
 leakTest("Server.shutdown() does not wait for a Python client that reads nothing", async () => {
   const asked = new Gate();
@@ -57,9 +20,9 @@ leakTest("Server.shutdown() does not wait for a Python client that reads nothing
     }),
   });
   await using server = new Manager({ authkey: KEY }).getServer();
-  using maker = await PythonClient.connect(server.address);
+  using maker = await PythonClient.connect(server.address, KEY);
   const [id] = await maker.ask(null, "create", "store") as [string];
-  using stalled = await PythonClient.connect(server.address);
+  using stalled = await PythonClient.connect(server.address, KEY);
   await stalled.ask(null, "accept_connection", "a thread");
   await stalled.send(id, "read");
   await asked.wait();
@@ -79,7 +42,7 @@ leakTest(
       },
     });
     await using server = new Manager({ authkey: KEY }).getServer();
-    using client = await PythonClient.connect(server.address);
+    using client = await PythonClient.connect(server.address, KEY);
     await client.send(null, "create", "endless");
     await asked.wait();
     await guard(server.shutdown(), () => "the end of the server");

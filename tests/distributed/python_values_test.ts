@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type BaseManager, SyncManager } from "../../distributed/mod.ts";
+import { type BaseManager, PyFloat, SyncManager } from "../../distributed/mod.ts";
 import { leakTest } from "../support/leaks.ts";
 import { runPython } from "../support/python.ts";
 import { noPython, openPython } from "./python_sync_servers.ts";
@@ -196,3 +196,8 @@ for condition in (manager.Condition(manager.RLock()), manager.Condition()):
   },
   { ignore: noPython },
 );
+
+Deno.test("PyFloat is a number in arithmetic and comparisons", () => {
+  const half = new PyFloat(0.5);
+  assertEquals([Number(half) + 1, half > new PyFloat(0)], [1.5, true]);
+});

@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { CancelledError, Queue, spawn, TimeoutError } from "../../coroutine/mod.ts";
+import {
+  CancelledError,
+  Queue,
+  spawn,
+  TimeoutError,
+  type WaitOptions,
+} from "../../coroutine/mod.ts";
 import { BaseManager, EngineUnavailableError, TaskQueue } from "../../distributed/mod.ts";
 import { ConnectionClosedError, ConnectionLostError } from "../../ipc/mod.ts";
 import { Relay } from "../faults/relay.ts";
@@ -230,3 +236,54 @@ leakTest("BaseManager: with retry through a connection that is cut again and aga
   assertEquals(new Set(life.called).size, life.called.length);
   for (const value of kept) assert(life.called.includes(value));
 });
+
+leakTest("BaseManager: with retry what is no object is as it is without", async () => {
+  const address = somewhere();
+  const Master = BaseManager
+    .register("data", { callable: (n: number) => ({ n }) })
+    .register("echo", {
+      callable: () => ({
+        back: (value: unknown) => value,
+        hang: () => new Promise<void>(() => {}),
+      }),
+    });
+  const open = () => new Master({ address, authkey: "key" }).getServer();
+  const server = open();
+  await using client = new Master({ address, authkey: "key", retry: RETRY });
+  await client.connect();
+  assertEquals(await client.data(1), { n: 1 });
+  const echo = await client.echo();
+  // Both live with the manager: what comes back is an object of it.
+  const other = await client.echo();
+  const back = await echo.back(other) as typeof echo;
+  assertEquals(await back.back(5), 5);
+  // What is given back without a connection is gone already.
+  await stopServer(server, Promise.resolve(echo.hang()));
+  await (other as unknown as AsyncDisposable)[Symbol.asyncDispose]();
+  await using _again = open();
+  assertEquals(await echo.back(6), 6);
+});
+
+leakTest(
+  "BaseManager: with retry a manager that does not make its object again costs no more than the time of the call",
+  async () => {
+    const address = somewhere();
+    const register = (make: () => unknown) =>
+      BaseManager.register("queue", {
+        callable: make as () => { put(item: number, options?: WaitOptions): void; get(): number },
+      });
+    const queue = () => ({ put: () => {}, get: () => new Promise(() => {}) });
+    const server = new (register(queue))({ address, authkey: "key" }).getServer();
+    await using client = new (register(queue))({ address, authkey: "key", retry: RETRY });
+    await client.connect();
+    const remote = await client.queue();
+    await stopServer(server, Promise.resolve(remote.get()));
+    const Endless = register(() => new Promise(() => {}));
+    await using _again = new Endless({ address, authkey: "key" }).getServer();
+    await assertRejects(
+      async () => await remote.put(1, { timeoutMs: 100 }),
+      TimeoutError,
+      "did not answer within",
+    );
+  },
+);

@@ -272,3 +272,11 @@ Deno.test("Reconnector tries anew for one who asks again before others know that
   await other;
   assertEquals(tries, 2);
 });
+
+leakTest("BaseManager: a field of retry that is undefined is as if it were not there", async () => {
+  await using server = serve(somewhere(), newLife());
+  const retry = { ...RETRY, maxAttempts: undefined, jitter: undefined };
+  await using client = clientOf(server.address, { retry });
+  await client.connect();
+  assertEquals(await (await client.object()).call(1), 1);
+});

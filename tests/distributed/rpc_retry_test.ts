@@ -387,3 +387,16 @@ leakTest("RpcStream that waits for a connection can be left", async () => {
   task.cancel();
   await assertRejects(async () => await task, CancelledError);
 });
+
+leakTest("RpcClient with retry passes on what a function throws", async () => {
+  const api = {
+    fail: (): never => {
+      throw new RangeError("no luck");
+    },
+  };
+  await using server = new RpcServer(api, { authkey: KEY });
+  const { address } = server;
+  await using client = await RpcClient.connect<typeof api>({ address, authkey: KEY, retry: RETRY });
+  await assertRejects(async () => await client.api.fail(), RangeError, "no luck");
+  await assertRejects(async () => await client.api.fail(), RangeError, "no luck");
+});

@@ -482,3 +482,26 @@ Deno.test("Rpc has the types of the functions, as a client sees them", () => {
   assertType<Same<ReturnType<Made["steps"]>, RpcStream<string>>>();
   assertType<Same<keyof Made, "move" | "steps" | "close" | typeof Symbol.asyncDispose>>();
 });
+
+leakTest("RpcServer answers an object of a class when its copy loses no methods", async () => {
+  class Point {
+    x = 1;
+  }
+  class Account {
+    balance = 1;
+    close(): void {}
+  }
+  const api = {
+    bare: (): unknown => Object.assign(Object.create(null), { x: 1 }),
+    point: (): unknown => new Point(),
+    account: (): unknown => new Account(),
+  };
+  await using served = await serve(api);
+  assertEquals(await served.api.bare(), { x: 1 });
+  assertEquals(await served.api.point(), { x: 1 });
+  await assertRejects(
+    async () => await served.api.account(),
+    TypeError,
+    "an object of class Account has methods, which a copy would lose",
+  );
+});

@@ -178,3 +178,11 @@ leakTest("WorkerPool fails calls that its engine does not take", async () => {
   assertStrictEquals(await assertRejects(() => pool.apply({ name: "f" }, [1])), failure);
   await pool.terminate();
 });
+
+Deno.test("WorkerLostError has a cause when it is given one, which may be undefined", () => {
+  const facts = { worker: "a worker", attempt: 1 };
+  const cause = new Error("the cause");
+  assertStrictEquals(new WorkerLostError("lost", { ...facts, cause }).cause, cause);
+  assertEquals("cause" in new WorkerLostError("lost", { ...facts, cause: undefined }), true);
+  assertEquals("cause" in new WorkerLostError("lost", facts), false);
+});

@@ -329,6 +329,8 @@ Deno.test("WorkerPool.waitForWorkers() refuses a number that can never be there"
   await assertRejects(() => wait(NaN), RangeError, '"count"');
   await assertRejects(() => wait("2"), TypeError, '"count"');
   await pool.waitForWorkers(0);
+  const signal = AbortSignal.abort(new Error("stopped"));
+  await assertRejects(() => pool.waitForWorkers(0, { signal }), Error, "stopped");
 });
 
 Deno.test("WorkerPool.waitForWorkers() ends in its time when the engine does not answer", async () => {
