@@ -274,12 +274,10 @@ class InputBuffer {
       this.#start = 0;
       this.#end = size;
     }
-    if (this.#end === this.#bytes.length) {
+    const { length } = this.#bytes;
+    if (this.#end === length) {
       // At most twice what has arrived: a header alone cannot make us allocate what it announces.
-      const doubled = this.#bytes.length * 2;
-      this.#replace(
-        this.#expected > doubled ? doubled : Math.max(this.#expected, SMALL_BUFFER, doubled >> 1),
-      );
+      this.#replace(this.#expected > length ? Math.min(this.#expected, length * 2) : length * 2);
     }
     return this.#bytes.subarray(this.#end);
   }
@@ -297,7 +295,7 @@ class InputBuffer {
   }
 
   #replace(length: number): void {
-    const bytes = new Uint8Array(Math.max(length, this.size + 1));
+    const bytes = new Uint8Array(length);
     bytes.set(this.#bytes.subarray(this.#start, this.#end));
     this.#end -= this.#start;
     this.#start = 0;

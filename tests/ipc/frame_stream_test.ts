@@ -292,6 +292,15 @@ Deno.test("FrameStream goes on where a write stopped", async () => {
   assertEquals(toHex(concat(...written)), toHex(shortFrame(pattern(12_345))));
 });
 
+Deno.test("FrameStream reads on in large parts while nobody takes what is there", async () => {
+  const frame = shortFrame(pattern(32 * KIB));
+  const stream = new ScriptedStream(new Array(64).fill(frame));
+  const frames = open(stream);
+  for (let n = 0; n < 60; n++) assert(await frames.fill());
+  assertLess(KIB, Math.min(...stream.rooms));
+  for (let n = 0; n < 50; n++) assertEquals(frames.take()?.length, 32 * KIB);
+});
+
 Deno.test("FrameStream writes a large frame in parts, so that a slow peer is seen to take it", async () => {
   const written: Uint8Array[] = [];
   const stream = new ScriptedStream([]);

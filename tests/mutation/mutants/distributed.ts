@@ -232,7 +232,15 @@ export const distributedMutants: readonly Mutant[] = [
       "",
     ],
   ]),
-  ...mutantsOf("distributed/_python_guest.ts", ["distributed/python_stalled"], [
+  ...mutantsOf("distributed/_python_guest.ts", [
+    "distributed/python_stalled",
+    "distributed/python_guest",
+  ], [
+    [
+      "a flood behind a call is kept whole",
+      "        await this.#idle();\n",
+      "",
+    ],
     [
       "the end of the server waits for what never ends",
       "await waitWithin(this.closed, { timeoutMs: CLOSE_LIMIT_MS, signal: NEVER }, () => {});",

@@ -188,8 +188,13 @@ export const ipcMutants: readonly Mutant[] = [
     ],
     [
       "a header makes this side take the memory that it announces",
-      "this.#expected > doubled ? doubled :",
-      "this.#expected > doubled ? this.#expected :",
+      "Math.min(this.#expected, length * 2)",
+      "this.#expected",
+    ],
+    [
+      "what is read while nobody takes it comes byte by byte",
+      ": length * 2);",
+      ": length + 1);",
     ],
   ]),
   ...mutantsOf("ipc/_credit_channel.ts", ["ipc/credit_channel", "ipc/pipe", "ipc/connection"], [
