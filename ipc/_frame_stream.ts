@@ -17,7 +17,7 @@ const FIRST_OUTPUT = 4 * 1024;
 /** A buffer that has grown is used again up to this size, while frames are large. */
 const LARGEST_KEPT_BUFFER = 2 * 1024 * 1024;
 /** As much is written at once: a write over TLS tells nothing until all of it has left. */
-const LARGEST_WRITE = 1024 * 1024;
+const LARGEST_WRITE = 2 * 1024 * 1024;
 /** How long a peer may take nothing of what is sent before it counts as gone. */
 const STALL_LIMIT_MS = 60_000;
 const LARGEST_SHORT_FRAME = 0x7fff_ffff;
