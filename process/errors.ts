@@ -85,7 +85,8 @@ export class ProcessStateError extends Error {
 /** How a worker of a pool ended, for {@linkcode WorkerDiedError}. */
 export interface WorkerDiedErrorOptions extends ProcessDiedErrorOptions {
   /**
-   * What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing.
+   * What it ran: the name of the function, and which item of its call, of a chunk the first that it has not
+   * reported; `undefined` when it ran nothing.
    *
    * @default {undefined}
    */
@@ -112,7 +113,10 @@ export interface WorkerDiedErrorOptions extends ProcessDiedErrorOptions {
  * ```
  */
 export class WorkerDiedError extends ProcessDiedError {
-  /** What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing. */
+  /**
+   * What it ran: the name of the function, and which item of its call, of a chunk the first that it has not
+   * reported; `undefined` when it ran nothing.
+   */
   readonly task: { readonly name: string; readonly index: number } | undefined;
 
   /**

@@ -39,7 +39,10 @@ export interface WorkerDiedErrorOptions extends ErrorOptions {
 export class WorkerDiedError extends ThreadDiedError {
   /** The number that the thread had. */
   readonly ident: number;
-  /** What it ran: the name of the function, and which item of its call; `undefined` when it ran nothing. */
+  /**
+   * What it ran: the name of the function, and which item of its call, of a chunk the first that it has not
+   * reported; `undefined` when it ran nothing.
+   */
   readonly task: { readonly name: string; readonly index: number } | undefined;
 
   /**
