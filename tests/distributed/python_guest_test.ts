@@ -14,24 +14,30 @@ const KEY = "a key";
 const FLOOD_BYTES = 32 * 1024 * 1024;
 const FLOOD_COUNT = 1024;
 
+/** A server of an object whose method `wait` waits for the test. */
+async function serveSlow(options: { maxMessageBytes?: number } = {}) {
+  const [entered, gate] = [new Gate(), new Gate()];
+  const Manager = BaseManager.register("slow", {
+    callable: () => ({
+      wait: async () => {
+        entered.open();
+        await gate.wait();
+        return "done";
+      },
+      measure: (text: string) => text.length,
+    }),
+  });
+  const server = await new Manager({ authkey: KEY, ...options }).getServer();
+  using maker = await PythonClient.connect(server.address, KEY);
+  const [id] = await maker.ask(null, "create", "slow") as [string];
+  return { id, entered, gate, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
 leakTest(
   "Server reads no more of a flood behind a call of a Python client than it may, and answers all of it",
   async () => {
-    const entered = new Gate();
-    const gate = new Gate();
-    const Manager = BaseManager.register("slow", {
-      callable: () => ({
-        wait: async () => {
-          entered.open();
-          await gate.wait();
-          return "done";
-        },
-        measure: (text: string) => text.length,
-      }),
-    });
-    await using server = new Manager({ authkey: KEY }).getServer();
-    using maker = await PythonClient.connect(server.address, KEY);
-    const [id] = await maker.ask(null, "create", "slow") as [string];
+    await using slow = await serveSlow();
+    const { id, entered, gate, server } = slow;
     using client = await PythonClient.connectForCalls(server.address, KEY);
     await client.send(id, "wait");
     await entered.wait();
@@ -58,20 +64,8 @@ leakTest(
 );
 
 leakTest("Server hangs up on a Python client whose frame behind a call is too large", async () => {
-  const gate = new Gate();
-  const entered = new Gate();
-  const Manager = BaseManager.register("slow", {
-    callable: () => ({
-      wait: async () => {
-        entered.open();
-        await gate.wait();
-        return "done";
-      },
-    }),
-  });
-  await using server = new Manager({ authkey: KEY, maxMessageBytes: 1000 }).getServer();
-  using maker = await PythonClient.connect(server.address, KEY);
-  const [id] = await maker.ask(null, "create", "slow") as [string];
+  await using slow = await serveSlow({ maxMessageBytes: 1000 });
+  const { id, entered, gate, server } = slow;
   using client = await PythonClient.connectForCalls(server.address, KEY);
   // Both are there when the call ends, so that nobody reads in between.
   client.send(id, "wait", "x").catch(() => {});
