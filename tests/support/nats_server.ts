@@ -200,6 +200,7 @@ export class NatsServer implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
     }
+    if (signal === "SIGSTOP") await guard(untilStopped(child.pid), () => `${this.name} to stop`);
     if (signal === "SIGSTOP" || signal === "SIGCONT" || signal === "SIGHUP") return;
     await child.status;
     this.#child = undefined;
@@ -324,4 +325,13 @@ function findServer(): Promise<string | undefined> {
 
 async function pause(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+/** Waits until none of its threads runs, which may be a moment after the signal. */
+async function untilStopped(pid: number): Promise<void> {
+  if (Deno.build.os !== "linux") return;
+  const tasks = `/proc/${pid}/task`;
+  const isStopped = ({ name }: Deno.DirEntry) =>
+    /\) T /.test(Deno.readTextFileSync(`${tasks}/${name}/stat`));
+  while (![...Deno.readDirSync(tasks)].every(isStopped)) await pause();
 }
