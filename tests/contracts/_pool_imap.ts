@@ -72,7 +72,8 @@ export function poolImapContract(name: string, subject: PoolSubject): void {
     function* count(): Generator<number> {
       for (;;) yield taken++;
     }
-    const results = pool.imap(square, count(), { lookAhead: 5 });
+    // In chunks it would take a few at a time, when there is room for them.
+    const results = pool.imap(square, count(), { lookAhead: 5, chunkSize: 1 });
     await settle();
     assertEquals(taken, 5);
     await results.next();
